@@ -1,0 +1,73 @@
+import { parseArgs } from 'node:util';
+import { defaultConfigFile, loadConfig } from '../config/load.ts';
+import { SOFTWARE_VERSION } from '../config/software-version.ts';
+import { EXIT_CODES } from '../contract/exit-codes.ts';
+import type { ExitCode } from '../contract/exit-codes.ts';
+import { DRAIN_SECONDS } from '../contract/layout.ts';
+import { createLogger } from '../log.ts';
+import type { Logger } from '../log.ts';
+import { collectProcessMetrics } from '../metrics.ts';
+import { checkPlaces } from './check-places.ts';
+import type { Command } from './command.ts';
+import { exitCodeOf, messageOf } from './exit-code-of.ts';
+import { startReplica } from './start-replica.ts';
+import type { Replica } from './start-replica.ts';
+
+/** How long SIGTERM leaves to load balancers to see that /readyz says no, ms. */
+const SETTLE_MS = 5000;
+/** What is left of the promised drain time for requests under way, ms; the rest closes the database. */
+const DRAIN_MS = DRAIN_SECONDS * 1000 - SETTLE_MS - 10_000;
+
+/** The homeserver itself. It never migrates the database and never makes a key. */
+export const serve: Command = {
+  help: `homeserver serve: answer clients and other servers until SIGTERM.
+
+  --config FILE   the configuration [HOMESERVER_CONFIG, else /etc/homeserver/config/homeserver.yaml]
+  --help          this text
+
+Ends with 0 after SIGTERM or Ctrl-C, 10 configuration invalid, 11 schema too old or too new, 12 wrong database,
+13 signing keys unreadable, 20 database away: try again.
+`,
+  run: async (args) => {
+    const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
+    const file = values.config ?? defaultConfigFile();
+    const config = await loadConfig(file);
+    await checkPlaces(config, file);
+    const log = createLogger({ level: config.logLevel });
+    const replica = await start({ config, log, softwareVersion: SOFTWARE_VERSION });
+    return typeof replica === 'number' ? replica : serveUntilStopped(replica, log);
+  },
+};
+
+/** A refusal to start is one line of the log, without a stack that would say nothing more. */
+async function start(options: Parameters<typeof startReplica>[0]): Promise<Replica | ExitCode> {
+  const { log } = options;
+  try {
+    const replica = await startReplica(options);
+    collectProcessMetrics(replica.app.metrics);
+    const duration_ms = Math.round(performance.now());
+    log.info({ http_port: replica.httpPort, metrics_port: replica.metricsPort, duration_ms }, 'serving');
+    return replica;
+  } catch (error) {
+    const exit_code = exitCodeOf(error);
+    const unknown = exit_code === EXIT_CODES.failed ? { err: error } : {};
+    log.error({ exit_code, reason: messageOf(error), ...unknown }, 'cannot serve');
+    return exit_code;
+  }
+}
+
+async function serveUntilStopped(replica: Replica, log: Logger): Promise<ExitCode> {
+  const { promise: stopped, resolve } = Promise.withResolvers<'SIGTERM' | 'SIGINT' | 'fenced'>();
+  process.once('SIGTERM', resolve);
+  process.once('SIGINT', resolve);
+  replica.app.store.replica.onFenced(() => {
+    resolve('fenced');
+  });
+  const why = await stopped;
+  log.info({ reason: why }, 'stopping');
+  // Only a rolling restart has a load balancer that has to notice.
+  await replica.stop({ settleMs: why === 'SIGTERM' ? SETTLE_MS : 0, drainMs: DRAIN_MS });
+  if (why !== 'fenced') return EXIT_CODES.done;
+  log.error({ exit_code: EXIT_CODES.schemaUnfit }, 'the database has moved past this program');
+  return EXIT_CODES.schemaUnfit;
+}

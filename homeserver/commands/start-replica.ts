@@ -1,0 +1,185 @@
+import { SeenDevices } from '../accounts/seen-devices.ts';
+import { TokenCache } from '../accounts/token-cache.ts';
+import { loadKeyring } from '../config/keyring.ts';
+import { loadTurnService } from '../config/turn-service.ts';
+import type { HomeserverConfig } from '../contract/config-schema.ts';
+import { KeyResponse } from '../http/server-server/key-response.ts';
+import type { PublishedKeyring } from '../http/server-server/key-response.ts';
+import type { App } from '../http/app.ts';
+import { Authenticator } from '../http/authenticate.ts';
+import { Readiness } from '../http/health.ts';
+import { startMetricsServer } from '../http/metrics-server.ts';
+import type { TlsIdentity } from '../http/node-server.ts';
+import { RateLimiter } from '../http/rate-limit.ts';
+import { createHttpServer } from '../http/server.ts';
+import type { ListenAddress } from '../http/server.ts';
+import { background } from '../log.ts';
+import type { Logger } from '../log.ts';
+import { createMetrics } from '../metrics.ts';
+import { createRoomWriter } from '../pipeline/create-room-writer.ts';
+import { checkSchema } from '../storage/schema-check.ts';
+import { openStore } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
+import { selectSchemaState } from '../storage/tables/schema_state.ts';
+import { openSyncState } from '../sync/sync-state.ts';
+import { startPresence } from '../workers/presence.ts';
+import { startProfileUpdates } from '../workers/profile-updates.ts';
+import { startPruning } from '../workers/prune.ts';
+import { startSearchIndex } from '../workers/search-index.ts';
+import { startDirectoryCheck } from '../workers/user-directory.ts';
+
+export interface ReplicaOptions {
+  config: HomeserverConfig;
+  log: Logger;
+  softwareVersion: string;
+  /**
+   * Starts no background work: of a copy of a server nothing may reach other servers, push gateways or application services.
+   */
+  isolated?: boolean;
+  /** A second listener with TLS, for other servers. */
+  federation?: ListenAddress & { tls: TlsIdentity };
+}
+
+/** How a replica ends. */
+export interface StopOptions {
+  /** How long to go on serving after /readyz says no, ms: load balancers need that long to see it. */
+  settleMs: number;
+  /** Longest wait for requests under way, ms. */
+  drainMs: number;
+}
+
+/** A running replica. */
+export interface Replica {
+  readonly app: App;
+  readonly httpPort: number;
+  readonly metricsPort: number;
+  readonly federationPort: number | undefined;
+  /** Serves until what was under way is answered, then closes everything. */
+  stop(options: StopOptions): Promise<void>;
+}
+
+/** Something opened, and how to close it. */
+type Closer = (options: StopOptions) => Promise<void> | void;
+
+/**
+ * Opens everything that one replica is and starts to serve. Rejects with KeyringError, UnfitDatabase, M_UNKNOWN/503 (database away)
+ * or the listener's error; nothing stays open then.
+ */
+export async function startReplica(options: ReplicaOptions): Promise<Replica> {
+  const closers: Closer[] = [];
+  const stop = async (how: StopOptions): Promise<void> => {
+    // Backwards: what was opened last needs what was opened before it.
+    for (const close of closers.splice(0).reverse()) await close(how);
+  };
+  try {
+    const app = await openApp(options, closers);
+    const ports = await listen(app, options, closers);
+    return { app, ...ports, stop };
+  } catch (error) {
+    await stop({ settleMs: 0, drainMs: 0 });
+    throw error;
+  }
+}
+
+async function openApp(options: ReplicaOptions, closers: Closer[]): Promise<App> {
+  const { config, log, softwareVersion } = options;
+  const { serverName, database, keyringFile: file } = config;
+  const turn = await loadTurnService(config);
+  const keyring = await loadKeyring({ file, serverName, log: log.child({ component: 'keyring' }) });
+  closers.push(() => {
+    keyring.close();
+  });
+  const storeLog = log.child({ component: 'storage' });
+  const store = await openStore({ database, log: storeLog, softwareVersion, serverName });
+  closers.push(() => store.close());
+  const metrics = createMetrics(store.caches);
+  const writer = createRoomWriter({ store, keyring, config, log, metrics });
+  closers.push(() => writer.close());
+  const tokens = new TokenCache(store, log);
+  const sync = openSyncState({ store, config, metrics, log });
+  closers.push(async () => {
+    tokens.close();
+    await sync.close();
+  });
+  const keyResponse = new KeyResponse(keyring);
+  const limits = new RateLimiter(config.rateLimits, metrics);
+  const app = {
+    config,
+    log,
+    softwareVersion,
+    keyring,
+    store,
+    metrics,
+    writer,
+    tokens,
+    sync,
+    keyResponse,
+    limits,
+    turn,
+  };
+  if (options.isolated !== true) closers.push(...startWorkers(app));
+  await reportKeys(store, keyring, log);
+  return app;
+}
+
+function startWorkers(app: App): Closer[] {
+  const { store, log } = app;
+  return [
+    startProfileUpdates(app),
+    startPruning(store, log),
+    startSearchIndex(store, log),
+    startPresence(app),
+    startDirectoryCheck(store, log),
+  ];
+}
+
+/** Tells the operator which keys this replica uses, now and after each change. */
+async function reportKeys(store: Store, keyring: PublishedKeyring, log: Logger): Promise<void> {
+  const report = () =>
+    store.replica.reportKeyring({ generation: keyring.generation, activeKeyId: keyring.active().keyId });
+  await report();
+  keyring.onChange(() => {
+    background(report(), log, 'report the keyring');
+  });
+}
+
+async function listen(
+  app: App,
+  options: ReplicaOptions,
+  closers: Closer[],
+): Promise<{ httpPort: number; metricsPort: number; federationPort: number | undefined }> {
+  const { config, log, federation } = options;
+  const readiness = new Readiness([() => databaseProblem(app.store, config.serverName)]);
+  const seen = new SeenDevices(app.store, log);
+  closers.push(() => seen.close());
+  const authenticator = new Authenticator(app.tokens, seen);
+  const metricsServer = await startMetricsServer(config.listeners.metrics, app.metrics, log);
+  closers.push(() => metricsServer.close());
+  const serving = { app, authenticator, readiness };
+  const plain = createHttpServer(serving);
+  closers.push(({ drainMs }) => plain.close(drainMs));
+  const httpPort = await plain.listen(config.listeners.http);
+  let federationPort: number | undefined;
+  if (federation !== undefined) {
+    const secure = createHttpServer({ ...serving, tls: federation.tls });
+    closers.push(({ drainMs }) => secure.close(drainMs));
+    federationPort = await secure.listen(federation);
+  }
+  closers.push(async ({ settleMs }) => {
+    readiness.drain();
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
+  });
+  return { httpPort, metricsPort: metricsServer.port, federationPort };
+}
+
+/** Why this replica may not be sent requests, seen from the database. */
+async function databaseProblem(store: Store, serverName: string): Promise<string | undefined> {
+  if (store.replica.fenced) return 'the database has moved past this program';
+  const state = await selectSchemaState(store.db);
+  try {
+    checkSchema(state, serverName);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'the schema does not fit';
+  }
+}

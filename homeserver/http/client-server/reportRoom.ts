@@ -1,0 +1,20 @@
+import * as z from 'zod';
+import { reportRoom as report } from '../../sync/reports.ts';
+import type { App } from '../app.ts';
+import { endpoint } from '../endpoint.ts';
+import { idField, MAX_REASON } from './request-fields.ts';
+
+/** Report a room to those who run the server. Errors: M_NOT_FOUND. Spec: client-server API, "Reporting Content" (v1.19). */
+export const reportRoom = endpoint({
+  operationId: 'reportRoom',
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/report',
+  auth: 'user',
+  rateLimit: 'requestsPerUser',
+  params: z.object({ roomId: idField }),
+  body: z.looseObject({ reason: z.string().max(MAX_REASON) }),
+  handle: async (app: App, { requester, params, body }) => {
+    await report(app, requester, { ...params, reason: body.reason });
+    return {};
+  },
+});

@@ -1,0 +1,61 @@
+import type { FastifyInstance } from 'fastify';
+import { PROBES } from '../contract/layout.ts';
+
+/** One thing that has to work before this replica may be sent requests: undefined when it does, else what is wrong. */
+export type ReadinessCheck = () => Promise<string | undefined>;
+
+/** Longest time for all checks together, ms; shorter than the probe's own timeout is usual to be. */
+const CHECK_TIMEOUT_MS = 2000;
+
+/** What /readyz answers. */
+export class Readiness {
+  readonly #checks: readonly ReadinessCheck[];
+  #draining = false;
+  #underWay: Promise<string | undefined> | undefined;
+
+  constructor(checks: readonly ReadinessCheck[]) {
+    this.#checks = checks;
+  }
+
+  /** From now on the answer is no, for good. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Why this replica is not ready, or undefined. Probes that come together share one look. */
+  async problem(): Promise<string | undefined> {
+    if (this.#draining) return 'shutting down';
+    this.#underWay ??= this.#look().finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+
+  async #look(): Promise<string | undefined> {
+    const { promise: timeout, resolve } = Promise.withResolvers<string>();
+    const timer = setTimeout(resolve, CHECK_TIMEOUT_MS, `no answer within ${CHECK_TIMEOUT_MS} ms`);
+    try {
+      const answers = Promise.all(this.#checks.map((check) => check()));
+      const found = await Promise.race([timeout, answers]);
+      return typeof found === 'string' ? found : found.find((problem) => problem !== undefined);
+    } catch {
+      return 'the database does not answer';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The probes, on the HTTP port: /healthz says that the process runs, /readyz that it may be sent requests. */
+export function serveHealth(server: FastifyInstance, readiness: Readiness): void {
+  server.get(PROBES.live, () => ({ status: 'ok' }));
+  server.get(PROBES.ready, async (_request, reply) => {
+    const problem = await readiness.problem();
+    if (problem === undefined) return { status: 'ready' };
+    return reply.code(503).send({ status: 'not ready', because: problem });
+  });
+}

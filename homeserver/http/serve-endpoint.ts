@@ -1,0 +1,110 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MatrixError } from '../errors.ts';
+import { sendJson } from './answer-error.ts';
+import type { AnyEndpoint, App } from './app.ts';
+import type { Authenticator } from './authenticate.ts';
+import { RawJson, StatusAnswer } from './endpoint.ts';
+import type { Requester } from './endpoint.ts';
+import { parseJsonBody } from './json-body.ts';
+import { networkOf } from './network-of.ts';
+import type { OpenRequests } from './open-requests.ts';
+import { parseInput } from './parse-input.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the endpoint's own onRequest hook, before the body is read. */
+    requester: Requester | undefined;
+  }
+  interface FastifyContextConfig {
+    operationId?: string;
+  }
+}
+
+/** What serving an endpoint takes besides the endpoint. */
+export interface ServingContext {
+  readonly app: App;
+  readonly authenticator: Authenticator;
+  readonly open: OpenRequests;
+}
+
+type AnyRequest = Parameters<AnyEndpoint['handle']>[1];
+
+/** The parsed request. `signal` is made when a handler asks for it: only long polls do. */
+class ParsedRequest implements AnyRequest {
+  readonly requester: Requester | undefined;
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly address: string;
+  readonly #reply: FastifyReply;
+  readonly #open: OpenRequests;
+  #signal: AbortSignal | undefined;
+
+  constructor(endpoint: AnyEndpoint, request: FastifyRequest, reply: FastifyReply, open: OpenRequests) {
+    this.requester = request.requester;
+    this.params = parseInput(endpoint.params, request.params, 'path');
+    this.query = parseInput(endpoint.query, request.query, 'query');
+    this.body = endpoint.body === undefined ? undefined : parseInput(endpoint.body, readBody(request), 'body');
+    this.address = request.ip;
+    this.#reply = reply;
+    this.#open = open;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#open.signalFor(this.#reply.raw);
+    return this.#signal;
+  }
+}
+
+/** An absent body counts as {} for POST, where the specification has many bodies without a required member. */
+function readBody(request: FastifyRequest): unknown {
+  const bytes = request.body;
+  if (bytes instanceof Buffer && bytes.length > 0) return parseJsonBody(bytes);
+  if (request.method === 'POST' || request.method === 'DELETE') return {};
+  throw new MatrixError('M_NOT_JSON', 'A JSON body is required.');
+}
+
+/** Registers an endpoint under its path and its aliases. */
+export function serveEndpoint(server: FastifyInstance, endpoint: AnyEndpoint, context: ServingContext): void {
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const parsed = new ParsedRequest(endpoint, request, reply, context.open);
+    const answer = await endpoint.handle(context.app, parsed);
+    if (endpoint.showsActivity === true && parsed.requester !== undefined) noteActivity(context.app, parsed.requester);
+    return sendAnswer(reply, answer);
+  };
+  const onRequest = async (request: FastifyRequest): Promise<void> => {
+    // Clients send JSON under any content type, also ones that are not well-formed.
+    request.headers['content-type'] = 'application/json';
+    request.requester = await authenticate(endpoint, request, context.authenticator);
+    limitRate(endpoint, request, context.app);
+  };
+  const config = { operationId: endpoint.operationId };
+  for (const url of [endpoint.path, ...(endpoint.aliases ?? [])]) {
+    server.route({ method: endpoint.method, url, handler, onRequest, config });
+  }
+}
+
+async function authenticate(
+  endpoint: AnyEndpoint,
+  request: FastifyRequest,
+  authenticator: Authenticator,
+): Promise<Requester | undefined> {
+  if (endpoint.auth === 'none') return undefined;
+  return authenticator.requester(request.headers.authorization, request.ip);
+}
+
+function noteActivity(app: App, requester: Requester): void {
+  app.sync.presence?.writer.noteActive(requester);
+}
+
+function limitRate(endpoint: AnyEndpoint, request: FastifyRequest, app: App): void {
+  if (endpoint.rateLimit === 'none') return;
+  const perUser = request.requester !== undefined && !endpoint.rateLimit.endsWith('PerAddress');
+  app.limits.take(endpoint.rateLimit, perUser ? String(request.requester?.userNo) : networkOf(request.ip));
+}
+
+function sendAnswer(reply: FastifyReply, answer: unknown): FastifyReply {
+  if (answer instanceof RawJson) return sendJson(reply, answer.text);
+  if (answer instanceof StatusAnswer) return sendJson(reply.code(answer.status), JSON.stringify(answer.body));
+  return sendJson(reply, answer === undefined ? '{}' : JSON.stringify(answer));
+}

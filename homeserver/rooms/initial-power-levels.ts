@@ -1,0 +1,37 @@
+import type { JsonObject } from '../room/json-value.ts';
+import type { UserId } from '../room/identifiers.ts';
+import type { RoomVersionRules } from '../room/room-versions.ts';
+
+/**
+ * Power levels of a new room: everybody talks, moderators (50) look after members, name and picture, administrators (100) after
+ * what cannot be taken back. Where creators have power beyond all numbers they are not listed, and only they end the room.
+ * Spec: client-server API, "createRoom" (v1.19).
+ */
+export function initialPowerLevels(
+  rules: RoomVersionRules,
+  room: { creator: UserId; administrators: readonly UserId[]; override: JsonObject },
+): JsonObject {
+  const infinite = rules.creatorPower === 'infinite';
+  const listed = infinite ? [] : [room.creator, ...room.administrators];
+  return {
+    users: Object.fromEntries(listed.map((userId) => [userId, 100])),
+    users_default: 0,
+    events: {
+      'm.room.name': 50,
+      'm.room.avatar': 50,
+      'm.room.canonical_alias': 50,
+      'm.room.power_levels': 100,
+      'm.room.history_visibility': 100,
+      'm.room.encryption': 100,
+      'm.room.server_acl': 100,
+      'm.room.tombstone': infinite ? 150 : 100,
+    },
+    events_default: 0,
+    state_default: 50,
+    invite: 50,
+    kick: 50,
+    ban: 50,
+    redact: 50,
+    ...room.override,
+  };
+}

@@ -1,0 +1,20 @@
+import type { JsonObject } from '../room/json-value.ts';
+
+/** What a preset puts into a new room. Spec: client-server API, "createRoom" (v1.19). */
+export const ROOM_PRESETS = {
+  private_chat: { joinRule: 'invite', historyVisibility: 'shared', guestAccess: 'can_join' },
+  trusted_private_chat: { joinRule: 'invite', historyVisibility: 'shared', guestAccess: 'can_join' },
+  public_chat: { joinRule: 'public', historyVisibility: 'shared', guestAccess: 'forbidden' },
+} as const;
+
+export type RoomPreset = keyof typeof ROOM_PRESETS;
+
+/** The state events of a preset, in the order in which they are sent. */
+export function presetState(preset: RoomPreset): readonly { type: string; content: JsonObject }[] {
+  const { joinRule, historyVisibility, guestAccess } = ROOM_PRESETS[preset];
+  return [
+    { type: 'm.room.join_rules', content: { join_rule: joinRule } },
+    { type: 'm.room.history_visibility', content: { history_visibility: historyVisibility } },
+    { type: 'm.room.guest_access', content: { guest_access: guestAccess } },
+  ];
+}

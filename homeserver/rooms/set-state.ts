@@ -1,0 +1,78 @@
+import { MatrixError } from '../errors.ts';
+import type { DraftGuard, GuardResult } from '../pipeline/room-writer.ts';
+import { canonicalJson, CanonicalJsonError } from '../room/canonical-json.ts';
+import type { EventId, RoomId, UserId } from '../room/identifiers.ts';
+import { ownMember, ownString, type JsonObject } from '../room/json-value.ts';
+import { isRedacted } from '../storage/room-reads/select-redaction-target.ts';
+import type { Actor } from './actor.ts';
+import { checkCanonicalAlias } from './canonical-alias.ts';
+import type { RoomsContext } from './context.ts';
+import { hideUnknownRoom } from './known-room.ts';
+import { requireInvitable, userIdOf } from './local-user.ts';
+import { refuseRejecting } from './refuse-rejecting.ts';
+
+/** A state event that a client sets. */
+export interface StateChange {
+  readonly roomId: RoomId;
+  readonly type: string;
+  readonly stateKey: string;
+  readonly content: JsonObject;
+}
+
+/**
+ * Sets a state event; what is there already, by the same sender with the same content, stays and is given back. Errors: M_FORBIDDEN,
+ * M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM and M_BAD_ALIAS (canonical alias). Spec: client-server API, "setRoomStateWithKey" (v1.19).
+ */
+export async function setState(ctx: RoomsContext, actor: Actor, change: StateChange): Promise<EventId> {
+  const { roomId, type, stateKey, content } = change;
+  const isInvite = type === 'm.room.member' && ownString(content, 'membership') === 'invite';
+  if (isInvite) requireInvitable(ctx, userIdOf(stateKey));
+  const leaves = type === 'm.room.member' && stateKey === actor.userId && ownString(content, 'membership') === 'leave';
+  if (leaves) await refuseRejecting(ctx, actor, roomId);
+  if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, roomId, content);
+  const draft = { type, stateKey, content, sender: actor.userId };
+  const guard = setStateGuard(actor.userId, change);
+  const sent = await hideUnknownRoom(ctx.writer.send(roomId, { ...draft, guard }));
+  // What stands there may have been redacted since: then it is set anew.
+  if (sent.position > 0 || !(await isRedacted(ctx.store.db, sent.eventId))) return sent.eventId;
+  return (await hideUnknownRoom(ctx.writer.send(roomId, draft))).eventId;
+}
+
+function setStateGuard(sender: UserId, change: StateChange): DraftGuard {
+  const { type, stateKey, content } = change;
+  const wanted = canonicalContent(content);
+  return {
+    needs: [
+      [type, stateKey],
+      ['m.room.member', sender],
+    ],
+    decide: (state): GuardResult => {
+      const present = state.get(type, stateKey);
+      if (grantsItself(change) && present?.content['membership'] !== 'join') return { go: false, refuse: ungranted() };
+      const joined = state.get('m.room.member', sender)?.content['membership'] === 'join';
+      const same = joined && present?.sender === sender && canonicalJson(present.content) === wanted;
+      return same ? { go: false, stands: present.eventId } : { go: true };
+    },
+  };
+}
+
+/**
+ * Naming a member who grants the join to a restricted room is the server's to do, once it has looked at the room's conditions: the auth
+ * rules look at the grant alone. Who is inside already may keep the name in their member event.
+ */
+function grantsItself({ type, content }: StateChange): boolean {
+  return type === 'm.room.member' && ownMember(content, 'join_authorised_via_users_server') !== undefined;
+}
+
+function ungranted(): MatrixError {
+  return new MatrixError('M_FORBIDDEN', 'join_authorised_via_users_server: is for the server to set, by /join.');
+}
+
+function canonicalContent(content: JsonObject): string {
+  try {
+    return canonicalJson(content);
+  } catch (error) {
+    if (error instanceof CanonicalJsonError) throw new MatrixError('M_BAD_JSON', error.message, { cause: error });
+    throw error;
+  }
+}

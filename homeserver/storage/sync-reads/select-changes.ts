@@ -1,0 +1,233 @@
+import type { Queryable } from '../database.ts';
+import type { AccountDataRow, ReceiptRow } from './select-streams.ts';
+
+/** A user's membership in a room with what a sync needs of the room. */
+export interface MembershipRow {
+  room_no: number;
+  room_id: string;
+  version: number;
+  /** 1 join, 2 invite, 3 leave, 4 ban, 5 knock; 0: branches that met have taken it away. */
+  membership: number;
+  /** Bits: 1 forgotten. */
+  flags: number;
+  /** Position at which the membership came to hold, and number of its event; with 0 of the one that held last. */
+  position: number;
+  event_no: number;
+  /** Snapshot of the room's present state. */
+  snapshot: number;
+  joined: number;
+  invited: number;
+  /** Position of the newest own receipt in the room or of the join: what was counted as unread before it does not hold. */
+  reads_position: number;
+  /** Snapshot of the state at the position asked about; null when the room had no event yet, or none was asked about. */
+  base: number | null;
+}
+
+/** All that concerns a user after a position, read in one statement and so at one moment. */
+export interface ChangesRow {
+  /** Position of the newest committed batch. */
+  head: number;
+  /** Numbers of the rooms that the user is joined to. */
+  joined: number[];
+  rooms: MembershipRow[];
+  receipts: ReceiptRow[];
+  account_data: AccountDataRow[];
+  /** Position of the user's last change of the push rules; 0: none. */
+  rules_position: number;
+}
+
+// One statement, because rows that are overwritten in place (memberships, rooms, receipts) have to fit to the head read with
+// them. What it names besides, events up to the head and snapshots, never changes and is read afterwards.
+const SINCE = `
+select
+  (select coalesce(max(position), 0) from commits) as head,
+  (select coalesce(array_agg(room_no), '{}') from memberships where user_no = $1 and membership = 1) as joined,
+  (select coalesce(json_agg(c), '[]') from (
+    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.joined, r.invited,
+      greatest(coalesce(m.joined_at, m.position), (
+        select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
+      )) as reads_position, b.snapshot as base
+    from memberships m
+    join rooms r on r.room_no = m.room_no
+    left join lateral (
+      select coalesce(s.snapshot, e.state_after) as snapshot from (
+        select event_no, state_after from events where room_no = m.room_no and anchor <= $2 and position > 0
+        order by anchor desc, position desc limit 1
+      ) e
+      left join merged_states s on s.event_no = e.event_no
+    ) b on true
+    where m.user_no = $1 and (m.position > $2 or (m.membership = 1 and ($3 or r.last_position > $2)))
+    order by m.room_no
+  ) c) as rooms,
+  (select coalesce(json_agg(c), '[]') from (
+    select x.room_no, u.user_id, x.kind, x.thread, e.event_id, x.ts
+    from memberships m
+    cross join lateral (
+      select * from receipts where room_no = m.room_no and position > $2 and (kind = 1 or (kind = 2 and user_no = $1))
+    ) x
+    join users u on u.user_no = x.user_no
+    join events e on e.event_no = x.event_no
+    where m.user_no = $1 and m.membership = 1
+    order by x.room_no, x.position
+  ) c) as receipts,
+  (select coalesce(json_agg(c), '[]') from (
+    select room_no, type, content, position from account_data
+    where user_no = $1 and (position > $2 or (room_no = 0 and type = 'm.ignored_user_list'))
+    order by position
+  ) c) as account_data,
+  coalesce((select position from push_rules where user_no = $1), 0) as rules_position`;
+
+/**
+ * What changed for a user after `since`: rooms with new events (with `all` every room joined to) and rooms in which the user's
+ * own membership changed, receipts in joined rooms that the user may see, account data (the list of ignored users always).
+ */
+export async function selectChangesSince(
+  db: Queryable,
+  userNo: number,
+  since: number,
+  all: boolean,
+): Promise<ChangesRow> {
+  const rows = await db.query<ChangesRow>({
+    name: 'memberships_select_changes',
+    text: SINCE,
+    values: [userNo, since, all],
+  });
+  return only(rows);
+}
+
+const ALL = `
+select
+  (select coalesce(max(position), 0) from commits) as head,
+  (select coalesce(array_agg(room_no), '{}') from memberships where user_no = $1 and membership = 1) as joined,
+  (select coalesce(json_agg(c), '[]') from (
+    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.joined, r.invited,
+      greatest(coalesce(m.joined_at, m.position), (
+        select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
+      )) as reads_position, null::int8 as base
+    from memberships m
+    join rooms r on r.room_no = m.room_no
+    where m.user_no = $1 and m.membership = any($2::int2[])
+    order by m.room_no
+  ) c) as rooms,
+  (select coalesce(json_agg(c), '[]') from (
+    select x.room_no, u.user_id, x.kind, x.thread, e.event_id, x.ts
+    from memberships m
+    join receipts x on x.room_no = m.room_no
+    join users u on u.user_no = x.user_no
+    join events e on e.event_no = x.event_no
+    where m.user_no = $1 and m.membership = 1 and (x.kind = 1 or (x.kind = 2 and x.user_no = $1))
+    order by x.room_no, x.position
+  ) c) as receipts,
+  (select coalesce(json_agg(c), '[]') from (
+    select room_no, type, content, position from account_data where user_no = $1 order by position
+  ) c) as account_data,
+  coalesce((select position from push_rules where user_no = $1), 0) as rules_position`;
+
+/** Everything of a user: rooms with one of these memberships, receipts in joined rooms, account data. */
+export async function selectEverything(db: Queryable, userNo: number, kinds: readonly number[]): Promise<ChangesRow> {
+  const rows = await db.query<ChangesRow>({
+    name: 'memberships_select_everything',
+    text: ALL,
+    values: [userNo, kinds],
+  });
+  return only(rows);
+}
+
+function only(rows: readonly ChangesRow[]): ChangesRow {
+  const row = rows[0];
+  if (row === undefined) throw new Error('a statement that always gives one row gave none');
+  return row;
+}
+
+const SOME = `
+select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.joined, r.invited,
+  greatest(coalesce(m.joined_at, m.position), (
+    select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
+  )) as reads_position, null::int8 as base
+from memberships m
+join rooms r on r.room_no = m.room_no
+where m.user_no = $1 and m.membership = 1 and m.room_no = any($2::int8[])
+order by m.room_no`;
+
+/** The user's rooms among the given ones, if joined. */
+export function selectJoinedAmong(db: Queryable, userNo: number, rooms: readonly number[]): Promise<MembershipRow[]> {
+  return db.query({ name: 'memberships_select_joined_among', text: SOME, values: [userNo, rooms] });
+}
+
+const JOINED_IDS = `
+select r.room_id from memberships m join rooms r on r.room_no = m.room_no
+where m.user_no = $1 and m.membership = 1 order by m.room_no`;
+
+/** Ids of the rooms that the user is joined to. */
+export async function selectJoinedRoomIds(db: Queryable, userNo: number): Promise<string[]> {
+  const rows = await db.query<{ room_id: string }>({
+    name: 'memberships_select_joined_ids',
+    text: JOINED_IDS,
+    values: [userNo],
+  });
+  return rows.map((row) => row.room_id);
+}
+
+/** A room as one user finds it, read at one moment. */
+export interface RoomForReaderRow {
+  head: number;
+  room_no: number;
+  room_id: string;
+  version: number;
+  snapshot: number;
+  /** Null when the user was never in the room; otherwise as in MembershipRow. */
+  membership: number | null;
+  flags: number | null;
+  position: number | null;
+  event_no: number | null;
+}
+
+const FOR_READER = `
+select (select coalesce(max(position), 0) from commits) as head, r.room_no, r.room_id, r.version, r.snapshot,
+  m.membership, m.flags, m.position, m.event_no
+from rooms r left join memberships m on m.room_no = r.room_no and m.user_no = $2
+where r.room_id = $1`;
+
+/** A room with the reader's own membership; undefined when there is no such room. */
+export async function selectRoomForReader(
+  db: Queryable,
+  roomId: string,
+  userNo: number,
+): Promise<RoomForReaderRow | undefined> {
+  const rows = await db.query<RoomForReaderRow>({
+    name: 'rooms_select_for_reader',
+    text: FOR_READER,
+    values: [roomId, userNo],
+  });
+  return rows[0];
+}
+
+const MEMBERSHIP = `select membership from memberships where room_no = $1 and user_no = $2`;
+
+/** A value of `MembershipRow.membership`; undefined when the user was never in the room. */
+export async function selectMembership(db: Queryable, roomNo: number, userNo: number): Promise<number | undefined> {
+  const rows = await db.query<{ membership: number }>({
+    name: 'memberships_select_one',
+    text: MEMBERSHIP,
+    values: [roomNo, userNo],
+  });
+  return rows[0]?.membership;
+}
+
+const WITH_UNREAD = `
+select m.room_no from memberships m join rooms r on r.room_no = m.room_no
+where m.user_no = $1 and m.membership = 1 and r.bump_position > coalesce((
+  select max(e.anchor) from receipts x join events e on e.event_no = x.event_no
+  where x.room_no = m.room_no and x.user_no = $1 and x.kind in (1, 2) and x.thread = ''
+), m.joined_at, m.position)
+order by m.room_no`;
+
+/** Rooms that the user is joined to and has perhaps not read to the end. */
+export async function selectRoomsWithUnread(db: Queryable, userNo: number): Promise<number[]> {
+  const rows = await db.query<{ room_no: number }>({
+    name: 'memberships_select_with_unread',
+    text: WITH_UNREAD,
+    values: [userNo],
+  });
+  return rows.map((row) => row.room_no);
+}

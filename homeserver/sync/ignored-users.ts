@@ -1,0 +1,24 @@
+import * as z from 'zod';
+import { selectAccountData } from '../storage/sync-reads/select-streams.ts';
+import type { Session } from './session.ts';
+
+/** Type of the account data that lists them. */
+export const IGNORED_LIST = 'm.ignored_user_list';
+
+const IgnoredUsers = z.object({ ignored_users: z.record(z.string(), z.unknown()) });
+
+/** Spec: client-server API, "Ignoring Users" (v1.19). A list of another shape ignores nobody. */
+export function ignoredUsersOf(content: string): ReadonlySet<string> {
+  const parsed = IgnoredUsers.safeParse(JSON.parse(content));
+  return new Set(parsed.success ? Object.keys(parsed.data.ignored_users) : []);
+}
+
+/** Numbers of the users whom the reader ignores. */
+export async function readIgnoredNos(session: Session): Promise<ReadonlySet<number>> {
+  const { userNo } = session.reader;
+  const content = await selectAccountData(session.db, { userNo, roomNo: 0, type: IGNORED_LIST });
+  if (content === undefined) return new Set();
+  const names = [...ignoredUsersOf(content)];
+  const numbers = await Promise.all(names.map((userId) => session.ctx.store.names.findUserNo(userId)));
+  return new Set(numbers.filter((no) => no !== undefined));
+}

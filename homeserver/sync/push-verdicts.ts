@@ -1,0 +1,119 @@
+import { isJsonObject, type JsonObject } from '../room/json-value.ts';
+import { propertyAt } from '../room/property-path.ts';
+import type { PushVerdict } from '../room/push-evaluator.ts';
+import type { RoomVersionRules } from '../room/room-versions.ts';
+import { parseLooseJson } from '../room/strict-json.ts';
+import { EVENT_FLAGS } from '../storage/batch-arrays.ts';
+import { selectEventsByNo, type TimelineRow } from '../storage/sync-reads/select-timeline.ts';
+import type { LoadedPushRules } from './loaded-push-rules.ts';
+import { NO_FACTS, readPushFacts, type PushFacts } from './push-facts.ts';
+import type { Session } from './session.ts';
+
+/** A room as push rules look at it. */
+export interface PushRoom {
+  readonly roomId: string;
+  readonly rules: RoomVersionRules;
+  readonly joined: number;
+}
+
+/** What is known of an event without looking into it. */
+export interface PushCandidate {
+  readonly eventNo: number;
+  readonly room: PushRoom;
+  readonly type: string;
+  readonly sender: string;
+  /** As in the column `events.flags`. */
+  readonly flags: number;
+}
+
+/** Events whose JSON is in memory at once: 200 of the usual size are 200 kB, of the largest 13 MB. */
+const LOOKED_INTO_AT_ONCE = 200;
+
+const MENTIONS_ROOM = ['content', 'm.mentions', 'room'];
+
+/**
+ * What the rules say of events, by their numbers; those that no rule matches are missing. Events of the rules' owner, of ignored users and
+ * redacted ones are not to be asked about. Only events about which type, sender and room do not decide are read from the database.
+ */
+export async function judgeEvents(
+  session: Session,
+  rules: LoadedPushRules,
+  events: readonly PushCandidate[],
+): Promise<Map<number, PushVerdict>> {
+  const verdicts = new Map<number, PushVerdict>();
+  const unseen: PushCandidate[] = [];
+  const judgePlain = plainJudge(rules);
+  for (const event of events) {
+    if (needsLook(event, rules)) unseen.push(event);
+    else set(verdicts, event.eventNo, judgePlain(event));
+  }
+  for (let at = 0; at < unseen.length; at += LOOKED_INTO_AT_ONCE) {
+    await judgeUnseen(session, rules, { events: unseen.slice(at, at + LOOKED_INTO_AT_ONCE), verdicts });
+  }
+  return verdicts;
+}
+
+function needsLook(event: PushCandidate, { compiled }: LoadedPushRules): boolean {
+  if (compiled.needs.content || compiled.needs.power || (event.flags & EVENT_FLAGS.plain) === 0) return true;
+  return isNoise(event) && !compiled.suppressesNoise;
+}
+
+/** A notice or an edit. */
+function isNoise({ type, flags }: PushCandidate): boolean {
+  return (flags & EVENT_FLAGS.countable) === 0 && (type === 'm.room.message' || type === 'm.room.encrypted');
+}
+
+/** Judges by type, sender and room, each combination once. */
+function plainJudge({ compiled }: LoadedPushRules) {
+  const known = new Map<string, PushVerdict | undefined>();
+  return (candidate: PushCandidate): PushVerdict | undefined => {
+    const { room, type, sender } = candidate;
+    const isSuppressed = isNoise(candidate);
+    const key = `${room.roomId} ${sender} ${isSuppressed ? 'noise' : ''} ${type}`;
+    if (known.has(key)) return known.get(key);
+    // A notice and an edit are judged alike: rules of the user's own that would tell them apart look into every event.
+    const content: JsonObject = isSuppressed ? { msgtype: 'm.notice' } : {};
+    const event = { type, sender, room_id: room.roomId, content };
+    const verdict = compiled.judge({ event, context: { ...NO_FACTS, memberCount: room.joined } });
+    known.set(key, verdict);
+    return verdict;
+  };
+}
+
+interface Unseen {
+  readonly events: readonly PushCandidate[];
+  readonly verdicts: Map<number, PushVerdict>;
+}
+
+async function judgeUnseen(session: Session, rules: LoadedPushRules, { events, verdicts }: Unseen): Promise<void> {
+  const numbers = events.map((event) => event.eventNo);
+  const rows = new Map((await selectEventsByNo(session.db, numbers)).map((row) => [row.event_no, row]));
+  const seen = events.flatMap((candidate) => {
+    const row = rows.get(candidate.eventNo);
+    const event = row === undefined ? undefined : subjectOf(row, candidate.room);
+    return row === undefined || event === undefined ? [] : [{ row, event, candidate }];
+  });
+  const { displayName, power } = rules.compiled.needs;
+  const asking = seen.filter(({ event }) => displayName || power || propertyAt(event, MENTIONS_ROOM) === true);
+  const wanted = new Map(asking.map(({ row, candidate }) => [row.state_before, candidate.room.rules]));
+  const facts = await readPushFacts(
+    session,
+    [...wanted].map(([snapshot, version]) => ({ snapshot, rules: version })),
+  );
+  for (const { row, event, candidate } of seen) {
+    const known: PushFacts = facts.get(row.state_before) ?? NO_FACTS;
+    const context = { ...known, memberCount: candidate.room.joined };
+    set(verdicts, row.event_no, rules.compiled.judge({ event, context }));
+  }
+}
+
+/** The event as conditions see it. */
+function subjectOf(row: TimelineRow, room: PushRoom): JsonObject | undefined {
+  const parsed = parseLooseJson(row.json);
+  if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
+  return { ...parsed.value, room_id: room.roomId, event_id: row.event_id };
+}
+
+function set(verdicts: Map<number, PushVerdict>, eventNo: number, verdict: PushVerdict | undefined): void {
+  if (verdict !== undefined) verdicts.set(eventNo, verdict);
+}

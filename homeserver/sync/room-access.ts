@@ -1,0 +1,97 @@
+import { MatrixError } from '../errors.ts';
+import { selectMembership, selectRoomForReader } from '../storage/sync-reads/select-changes.ts';
+import type { RoomForReaderRow } from '../storage/sync-reads/select-changes.ts';
+import { selectCurrentKeys } from '../storage/sync-reads/select-state.ts';
+import { selectEventsByNo } from '../storage/sync-reads/select-timeline.ts';
+import { eventContentJson } from './client-event.ts';
+import type { SyncContext } from './context.ts';
+import { jsonMembers, jsonString } from './json-members.ts';
+import { isGone, MEMBERSHIP } from './membership.ts';
+import { pointAt } from './position.ts';
+import type { TimelinePoint } from './position.ts';
+import type { ReadingUser, Session } from './session.ts';
+import { findDepartures, rulesOf } from './standing.ts';
+import type { GoneReader, Standing } from './standing.ts';
+import { storedEvent } from './stored-event.ts';
+import type { Standings } from './visibility.ts';
+
+/** A room as far as one user may look into it. */
+export interface RoomAccess {
+  readonly standing: Standing;
+  readonly standings: Standings;
+  /** Nothing after this is for the reader. */
+  readonly high: TimelinePoint;
+  /** Snapshot of the state at `high`. */
+  readonly end: number;
+}
+
+const FORGOTTEN = 1;
+
+/**
+ * Opens a room for reading: for those who are joined, for those who have left it (up to there), and for everybody while it is
+ * world-readable. Errors: M_FORBIDDEN, also when there is no such room, or the reader was only ever invited to it.
+ */
+export async function openRoom(session: Session, roomId: string): Promise<RoomAccess> {
+  const room = await selectRoomForReader(session.db, roomId, session.reader.userNo);
+  if (room === undefined) throw notInRoom();
+  if (room.membership === MEMBERSHIP.join) return accessNow(room, true);
+  const gone = goneFrom(room);
+  const left = gone === undefined ? undefined : await accessOfGone(session, room, gone);
+  if (left !== undefined) return left;
+  if (await isWorldReadable(session, room)) return accessNow(room, false);
+  throw notInRoom();
+}
+
+function notInRoom(): MatrixError {
+  return new MatrixError('M_FORBIDDEN', 'You are not a member of this room.');
+}
+
+/** How the reader left, unless they have forgotten the room. */
+function goneFrom(room: RoomForReaderRow): GoneReader | undefined {
+  const { room_no, membership, flags, event_no, position } = room;
+  if (event_no === null || membership === null || position === null) return undefined;
+  const isForgotten = ((flags ?? 0) & FORGOTTEN) !== 0;
+  return isGone(membership) && !isForgotten ? { room_no, membership, event_no, position } : undefined;
+}
+
+function accessNow(room: RoomForReaderRow, joinedNow: boolean): RoomAccess {
+  return access(room, { joinedNow, lastJoin: undefined }, pointAt(room.head), room.snapshot);
+}
+
+async function accessOfGone(
+  session: Session,
+  room: RoomForReaderRow,
+  gone: GoneReader,
+): Promise<RoomAccess | undefined> {
+  const { lastJoin, position, snapshot } = (await findDepartures(session, [gone])).get(room.room_no) ?? {};
+  if (lastJoin === undefined || position === undefined || snapshot === undefined) return undefined;
+  return access(room, { joinedNow: false, lastJoin }, pointAt(position), snapshot);
+}
+
+function access(
+  room: RoomForReaderRow,
+  membership: Pick<Standing, 'joinedNow' | 'lastJoin'>,
+  high: TimelinePoint,
+  end: number,
+): RoomAccess {
+  const standing = { roomNo: room.room_no, roomId: room.room_id, rules: rulesOf(room.version), ...membership };
+  return { standing, standings: new Map([[room.room_no, standing]]), high, end };
+}
+
+async function isWorldReadable(session: Session, room: RoomForReaderRow): Promise<boolean> {
+  const [current] = await selectCurrentKeys(session.db, [room.room_no], [session.numbers.visibilityKey]);
+  if (current === undefined) return false;
+  const [event] = await selectEventsByNo(session.db, [current.event_no]);
+  if (event === undefined) return false;
+  const content = eventContentJson(storedEvent(event, { roomId: room.room_id, rules: rulesOf(room.version) }));
+  return jsonString(jsonMembers(content).get('history_visibility')) === 'world_readable';
+}
+
+/** The number of a room to which the user is joined. Errors: M_FORBIDDEN when not joined or there is no such room. */
+export async function joinedRoomNo(ctx: SyncContext, reader: ReadingUser, roomId: string): Promise<number> {
+  const roomNo = await ctx.store.names.roomNo(roomId);
+  if (roomNo === undefined) throw notInRoom();
+  if (ctx.sync.notifier.knownInterest(reader.userNo)?.rooms.has(roomNo) === true) return roomNo;
+  if ((await selectMembership(ctx.store.db, roomNo, reader.userNo)) !== MEMBERSHIP.join) throw notInRoom();
+  return roomNo;
+}

@@ -1,0 +1,71 @@
+import type { HeroRow } from '../storage/sync-reads/select-members.ts';
+import { NO_MEMBERSHIP } from './membership.ts';
+import { formatPoint } from './position.ts';
+import type { RoomPlan } from './streams/rooms.ts';
+import { summaryJson } from './streams/summary.ts';
+import type { TimelineWindow } from './streams/timeline.ts';
+import { sumOf } from './streams/unread.ts';
+import type { RoomUnread, UnreadCount } from './unread-memory.ts';
+
+/** Everything that an answer says of one room; events are JSON texts. */
+export interface RoomParts {
+  readonly plan: RoomPlan;
+  readonly window: TimelineWindow;
+  readonly timeline: readonly string[];
+  readonly state: readonly string[];
+  readonly stateIsAfter: boolean;
+  readonly ephemeral: readonly string[];
+  readonly accountData: readonly string[];
+  /** Undefined: no new summary. */
+  readonly heroes: readonly HeroRow[] | undefined;
+  readonly unread: RoomUnread;
+  /** Threads are told apart; otherwise they are counted with the rest. */
+  readonly threadsApart: boolean;
+  /** The unread notifications may be others although nothing else is new. */
+  readonly isRecounted: boolean;
+}
+
+/** Whether there is anything to tell; a room that is new to the client is always told. */
+export function hasNews(parts: RoomParts): boolean {
+  const { plan, isRecounted } = parts;
+  if (plan.isNew || plan.state === 'full' || isRecounted || plan.row.membership === NO_MEMBERSHIP) return true;
+  return parts.timeline.length + parts.state.length + parts.ephemeral.length + parts.accountData.length > 0;
+}
+
+/** A member of `rooms.join` or `rooms.leave`. Spec: client-server API, "Syncing" (v1.19). */
+export function roomJson(parts: RoomParts): string {
+  const { window, plan } = parts;
+  const timeline = `{"events":${list(parts.timeline)},"limited":${window.limited},"prev_batch":"${formatPoint(window.start)}"}`;
+  const state = `"${parts.stateIsAfter ? 'state_after' : 'state'}":${events(parts.state)}`;
+  const both = `"timeline":${timeline},${state},"account_data":${events(parts.accountData)}`;
+  if (plan.section === 'leave') return `{${both}}`;
+  const summary = parts.heroes === undefined ? '' : `,"summary":${summaryJson(plan, parts.heroes)}`;
+  const counts = countsJson(parts);
+  return `{${both},"ephemeral":${events(parts.ephemeral)},${counts}${summary}}`;
+}
+
+function countsJson({ unread, threadsApart }: RoomParts): string {
+  if (!threadsApart) return `"unread_notifications":${countJson(sumOf(unread.values()))}`;
+  const threads = [...unread].filter(([thread]) => thread !== 'main');
+  const main = countJson(unread.get('main') ?? sumOf([]));
+  const apart = object(threads.map(([root, count]) => [root, countJson(count)] as const));
+  return `"unread_notifications":${main},"unread_thread_notifications":${apart}`;
+}
+
+function countJson({ notifications, highlights }: UnreadCount): string {
+  return `{"highlight_count":${highlights},"notification_count":${notifications}}`;
+}
+
+/** `{"events":[...]}`. */
+export function events(texts: readonly string[]): string {
+  return `{"events":${list(texts)}}`;
+}
+
+/** An object from keys and JSON texts. */
+export function object(members: Iterable<readonly [string, string]>): string {
+  return `{${[...members].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`;
+}
+
+function list(texts: readonly string[]): string {
+  return `[${texts.join(',')}]`;
+}

@@ -1,0 +1,118 @@
+import { selectPresentUsers, selectSharedPresenceAfter } from '../../storage/tables/presence.ts';
+import type { ToldPresenceRow } from '../../storage/tables/presence.ts';
+import type { SyncContext } from '../context.ts';
+import type { EventMatcher } from '../event-matcher.ts';
+import { PRESENCE_SLACK_MS } from '../presence-feed.ts';
+import { presenceContent } from '../presence-rows.ts';
+import type { Interest } from '../recent-commits.ts';
+import type { SyncRequest } from '../sync-request.ts';
+import type { SyncToken } from '../position.ts';
+
+/** Most presence events of one answer; of more the newest changes count. */
+const MAX_EVENTS = 5000;
+
+/** Where the client stands with presence. */
+export interface PresenceSince {
+  readonly interest: Interest;
+  /** Number of the asked replica up to which it has been told; undefined: another replica told it. */
+  readonly serial: number | undefined;
+  /** Time up to which it has been told. */
+  readonly time: number;
+}
+
+/** Whether the request asks for presence at all, and this server has any. */
+export function wantsPresence(ctx: SyncContext, { filter }: SyncRequest): boolean {
+  return ctx.sync.presence !== undefined && filter.presence.limit !== 0;
+}
+
+/** Presence events of an answer. */
+export interface PresenceNews {
+  /** JSON texts. */
+  readonly events: readonly string[];
+  /** Whether they are worth an answer: what a user's own clients do makes none of their polls end. */
+  readonly isNews: boolean;
+}
+
+const NO_PRESENCE: PresenceNews = { events: [], isNews: false };
+
+/** Presence that changed since, from memory; undefined when only the table knows. */
+export function presenceInMemory(
+  ctx: SyncContext,
+  request: SyncRequest,
+  since: PresenceSince,
+): PresenceNews | undefined {
+  if (!wantsPresence(ctx, request)) return NO_PRESENCE;
+  const changes = changesInMemory(ctx, since);
+  return changes && give(changes, request);
+}
+
+function changesInMemory(ctx: SyncContext, { serial, interest }: PresenceSince): Told[] | undefined {
+  if (serial === undefined) return undefined;
+  const changes = ctx.sync.presence?.feed.changesSince(interest, serial);
+  return changes?.map(({ row, clockAheadMs }) => ({ row, now: Date.now() + clockAheadMs }));
+}
+
+export interface AskedPresence {
+  /** Undefined: an initial sync. */
+  readonly since: PresenceSince | undefined;
+  readonly interest: Interest;
+  /** Rooms and users that the client learns of for the first time. */
+  readonly rooms: readonly number[];
+  readonly userNos: readonly number[];
+}
+
+/** What a client does not know of presence yet: changes, and who is there in rooms and of users that are new to it. */
+export async function readPresence(
+  ctx: SyncContext,
+  request: SyncRequest,
+  asked: AskedPresence,
+): Promise<PresenceNews> {
+  if (!wantsPresence(ctx, request)) return NO_PRESENCE;
+  const [changes, present] = await Promise.all([readChanges(ctx, asked.since), readPresent(ctx, asked)]);
+  const changed = new Set(changes.map(({ row }) => row.user_no));
+  return give([...changes, ...present.filter(({ row }) => !changed.has(row.user_no))], request);
+}
+
+async function readChanges(ctx: SyncContext, since: PresenceSince | undefined): Promise<Told[]> {
+  if (since === undefined) return [];
+  const inMemory = changesInMemory(ctx, since);
+  if (inMemory !== undefined) return inMemory;
+  const reader = { userNo: since.interest.userNo, after: since.time - PRESENCE_SLACK_MS };
+  return (await selectSharedPresenceAfter(ctx.store.db, reader, MAX_EVENTS)).map(asRead);
+}
+
+async function readPresent(ctx: SyncContext, { since, interest, rooms, userNos }: AskedPresence): Promise<Told[]> {
+  const of = since === undefined ? { rooms: [...interest.rooms], userNos: [interest.userNo] } : { rooms, userNos };
+  if (of.rooms.length + of.userNos.length === 0) return [];
+  return (await selectPresentUsers(ctx.store.db, of, MAX_EVENTS)).map(asRead);
+}
+
+/** A row and the time, by the database's clock, at which it is told. */
+interface Told {
+  readonly row: ToldPresenceRow;
+  readonly now: number;
+}
+
+function asRead(row: ToldPresenceRow): Told {
+  return { row, now: row.now };
+}
+
+function give(rows: readonly Told[], { filter, reader }: SyncRequest): PresenceNews {
+  const wanted = rows.filter(({ row }) => passes(filter.presence, row.user_id));
+  const told = wanted.slice(0, filter.presence.limit ?? MAX_EVENTS);
+  const events = told.map(({ row, now }) =>
+    JSON.stringify({ type: 'm.presence', sender: row.user_id, content: presenceContent(row, now) }),
+  );
+  return { events, isNews: told.some(({ row }) => row.user_no !== reader.userNo) };
+}
+
+function passes(matcher: EventMatcher, sender: string): boolean {
+  return matcher.all || matcher.matches({ type: 'm.presence', sender, hasUrl: () => false });
+}
+
+/** Up to which change of the asked replica, and up to which time, a token's client has been told of presence. */
+export function presenceSince(replicaNo: number, interest: Interest, token: SyncToken): PresenceSince {
+  // What another replica has told meanwhile is told once more: that does no harm.
+  const serial = token.marks?.find((mark) => mark.replica === replicaNo)?.serial;
+  return { interest, serial, time: token.presence ?? 0 };
+}

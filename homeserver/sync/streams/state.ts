@@ -1,0 +1,196 @@
+import { selectMembersAt } from '../../storage/sync-reads/select-state.ts';
+import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
+import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
+import type { CompiledFilter } from '../compiled-filter.ts';
+import { giveStateEvents } from '../give-events.ts';
+import type { SyncedSpan } from '../lazy-members.ts';
+import type { Session } from '../session.ts';
+import { EMPTY_STATE, loadStates } from '../state-maps.ts';
+import type { StateMap } from '../state-maps.ts';
+import { filteredEvent } from '../stored-event.ts';
+import type { Standings } from '../visibility.ts';
+import type { RoomPlan } from './rooms.ts';
+import type { TimelineWindow } from './timeline.ts';
+
+/** A room whose state part is to be made. */
+export interface StateRoom {
+  readonly plan: RoomPlan;
+  readonly window: TimelineWindow;
+  /** Members whose events have to be there although members are loaded lazily: heroes. */
+  readonly heroes: readonly { readonly user_no: number }[];
+}
+
+export interface StateOptions {
+  readonly filter: CompiledFilter;
+  /** `state_after` instead of `state`: the state at the end of the timeline. */
+  readonly after: boolean;
+  readonly standings: Standings;
+  /** What the device has; undefined in an initial sync. */
+  readonly span: SyncedSpan | undefined;
+  /** Position of the answer's `next_batch`. */
+  readonly head: number;
+}
+
+/** One room on the way to its state events: which snapshots matter, which events were chosen. */
+interface Choice extends StateRoom {
+  /** Snapshot before the first event that the timeline gives. */
+  readonly start: number;
+  readonly given: ReadonlySet<number>;
+  /** The timeline says all that changed between `start` and the end. */
+  readonly complete: boolean;
+  readonly withMembers: boolean;
+  readonly chosen: Set<number>;
+}
+
+/**
+ * State events for each room, as JSON texts by room number: what the client lacks before the timeline (or after it, with
+ * `after`). What the timeline leaves out by its filter, or by a fork, is given here.
+ * Spec: client-server API, "Syncing" (v1.19).
+ */
+export async function readState(
+  session: Session,
+  rooms: readonly StateRoom[],
+  options: StateOptions,
+): Promise<Map<number, string[]>> {
+  const choices = rooms.filter((room) => room.plan.state !== 'none').map((room) => newChoice(room, options));
+  const wide = choices.filter((choice) => choice.withMembers);
+  const narrow = choices.filter((choice) => !choice.withMembers);
+  const [withMembers, without] = await Promise.all([
+    loadStates(
+      session,
+      wide.flatMap((choice) => neededSnapshots(choice, options)),
+      true,
+    ),
+    loadStates(
+      session,
+      narrow.flatMap((choice) => neededSnapshots(choice, options)),
+      false,
+    ),
+  ]);
+  for (const choice of choices) choose(choice, choice.withMembers ? withMembers : without, options);
+  if (options.filter.lazyMembers) await addLazyMembers(session, choices, options);
+  return give(session, choices, options);
+}
+
+function newChoice(room: StateRoom, options: StateOptions): Choice {
+  const { plan, window } = room;
+  const given = new Set(window.events.map((row) => row.event_no));
+  // What was looked at before the first event given is not for the client: it may come from before the reader was in the room.
+  const begin = window.scanned.findIndex((row) => given.has(row.event_no));
+  const told = begin < 0 ? [] : window.scanned.slice(begin);
+  const [first] = told;
+  return {
+    ...room,
+    start: first === undefined || first.anchor > plan.endsAt ? plan.end : first.state_before,
+    given,
+    complete: isComplete(plan, told, given),
+    withMembers: !(options.filter.lazyMembers && plan.state === 'full'),
+    chosen: new Set(),
+  };
+}
+
+/** True when the events from the first one given on follow each other without a fork, end in the present state, and none that changes state is left out. */
+function isComplete(plan: RoomPlan, told: readonly TimelineRow[], given: ReadonlySet<number>): boolean {
+  let state = told[0]?.state_before ?? plan.end;
+  for (const row of told) {
+    if (row.state_before !== state) return false;
+    if (row.state_key_no !== null && !given.has(row.event_no)) return false;
+    state = row.state_after;
+  }
+  return state === plan.end;
+}
+
+function neededSnapshots(choice: Choice, options: StateOptions): number[] {
+  const { plan, start, complete } = choice;
+  const targets = options.after ? [plan.end] : complete ? [start] : [start, plan.end];
+  return targets.every((snapshot) => snapshot === plan.base) ? [] : [...targets, plan.base];
+}
+
+function choose(choice: Choice, states: ReadonlyMap<number, StateMap>, options: StateOptions): void {
+  const stateAt = (snapshot: number) => states.get(snapshot) ?? EMPTY_STATE;
+  const { plan, start, complete, given, chosen } = choice;
+  if (neededSnapshots(choice, options).length === 0) return;
+  const base = stateAt(plan.base);
+  const end = options.after || !complete ? stateAt(plan.end) : EMPTY_STATE;
+  const before = options.after ? EMPTY_STATE : stateAt(start);
+  // With `after` the client takes nothing from the timeline, so nothing is left out for being there.
+  const inTimeline = options.after ? new Set<number>() : given;
+  for (const part of ['keys', 'members'] as const) {
+    for (const [key, event] of newest(before[part], end[part], inTimeline)) {
+      if (base[part].get(key) !== event && !inTimeline.has(event)) chosen.add(event);
+    }
+  }
+}
+
+/** The entry at the end where the timeline does not bring it, else the one before the timeline. */
+function newest(
+  before: ReadonlyMap<number, number>,
+  end: ReadonlyMap<number, number>,
+  given: ReadonlySet<number>,
+): Map<number, number> {
+  const merged = new Map(before);
+  for (const [key, event] of end) if (!given.has(event)) merged.set(key, event);
+  return merged;
+}
+
+/**
+ * Adds the membership events of those who sent what is in the timeline, of heroes, and of the reader where all state is given.
+ * Spec: client-server API, "Lazy-loading room members" (v1.19).
+ */
+async function addLazyMembers(session: Session, choices: readonly Choice[], options: StateOptions): Promise<void> {
+  const { lazyMembers } = session.ctx.sync;
+  const deviceNo = session.reader.deviceNo;
+  const wanted = choices.flatMap((choice) => {
+    const users = wantedMembers(session, choice, options);
+    return users.map((userNo) => ({ choice, userNo, snapshot: options.after ? choice.plan.end : choice.start }));
+  });
+  if (wanted.length === 0) return;
+  const wants = { snapshots: wanted.map(({ snapshot }) => snapshot), keys: wanted.map(({ userNo }) => userNo) };
+  const entries = await selectMembersAt(session.db, wants);
+  const events = new Map(entries.map((entry) => [`${entry.snapshot}/${entry.key}`, entry.event_no]));
+  for (const { choice, userNo, snapshot } of wanted) {
+    const eventNo = events.get(`${snapshot}/${userNo}`);
+    if (eventNo === undefined) continue;
+    if (options.after || !choice.given.has(eventNo)) choice.chosen.add(eventNo);
+    lazyMembers.noteSent(deviceNo, { roomNo: choice.plan.row.room_no, userNo }, options.head);
+  }
+}
+
+function wantedMembers(session: Session, choice: Choice, options: StateOptions): number[] {
+  const users = new Set([
+    ...choice.window.events.map((row) => row.sender_no),
+    ...choice.heroes.map((hero) => hero.user_no),
+  ]);
+  const isFull = choice.plan.state === 'full';
+  if (isFull) users.add(session.reader.userNo);
+  const span = options.span;
+  if (isFull || options.filter.redundantMembers || span === undefined) return [...users];
+  const { lazyMembers } = session.ctx.sync;
+  const roomNo = choice.plan.row.room_no;
+  return [...users].filter((userNo) => !lazyMembers.hasArrived(session.reader.deviceNo, { roomNo, userNo }, span));
+}
+
+async function give(
+  session: Session,
+  choices: readonly Choice[],
+  options: StateOptions,
+): Promise<Map<number, string[]>> {
+  const eventNos = choices.flatMap((choice) => [...choice.chosen]);
+  if (eventNos.length === 0) return new Map();
+  const matcher = options.filter.state;
+  const rows = (await selectEventsByNo(session.db, eventNos)).filter((row) => {
+    const room = options.standings.get(row.room_no);
+    return (
+      room !== undefined && matcher.matchesRoom(room.roomId) && (matcher.all || matcher.matches(filteredEvent(row)))
+    );
+  });
+  const texts = giveStateEvents(session, rows, options.standings, false);
+  const given = new Map<number, string[]>();
+  for (const row of rows.toSorted((a, b) => a.position - b.position)) {
+    const text = texts.get(row.event_no);
+    const list = given.get(row.room_no) ?? [];
+    if (text !== undefined) list.push(text);
+    given.set(row.room_no, list);
+  }
+  return given;
+}

@@ -1,0 +1,63 @@
+import { isJsonObject, ownString, type JsonObject } from '../../room/json-value.ts';
+import { parseLooseJson } from '../../room/strict-json.ts';
+import type { MembershipRow } from '../../storage/sync-reads/select-changes.ts';
+import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
+import type { UncountedEvent, UnreadRow } from '../../storage/sync-reads/select-unread.ts';
+import { jsonMembers } from '../json-members.ts';
+import type { TimelinePoint } from '../position.ts';
+import type { RememberedUnread } from '../unread-memory.ts';
+import type { TimelineWindow } from './timeline.ts';
+
+/** A room that an answer speaks of. */
+export interface ToldRoom {
+  readonly row: MembershipRow;
+  /** The window lies after it; without a gap it begins there. */
+  readonly low: TimelinePoint;
+  readonly window: TimelineWindow;
+}
+
+/** What this replica has counted before, and what makes it void. */
+export interface RememberedRoom {
+  readonly before: RememberedUnread | undefined;
+  /** Position of the newest change of the push rules or the ignored users. */
+  readonly changedAt: number;
+  /** Number of the type m.room.redaction. */
+  readonly redaction: number;
+}
+
+/**
+ * What there is to count in a room, from the events that the answer has read anyway. Undefined when that is not enough: nothing is
+ * remembered that still holds, there is a gap, or an event that needs a look at others.
+ */
+export function unreadInWindow({ row, low, window }: ToldRoom, remembered: RememberedRoom): UnreadRow | undefined {
+  const { before, changedAt, redaction } = remembered;
+  if (before === undefined || before.countedTo < Math.max(row.reads_position, changedAt)) return undefined;
+  if ((window.limited ? window.start : low).anchor > before.countedTo) return undefined;
+  const rows = window.scanned.filter((event) => event.position > before.countedTo);
+  const events = rows.map((event) => (event.type_no === redaction ? undefined : uncounted(event)));
+  const known = events.filter((event) => event !== undefined);
+  if (known.length < events.length) return undefined;
+  const { room_no, room_id, version, joined } = row;
+  return { room_no, room_id, version, joined, marks: {}, counted_to: before.countedTo, counts: null, events: known };
+}
+
+function uncounted(row: TimelineRow): UncountedEvent | undefined {
+  const thread = threadOf(row);
+  if (thread === undefined) return undefined;
+  return [row.event_no, row.anchor, row.sender_no, row.type_no, row.flags, thread, row.because_id !== null];
+}
+
+/** Undefined for an event that is in the thread of what it relates to. */
+function threadOf({ json }: TimelineRow): string | undefined {
+  const relation = jsonMembers(jsonMembers(json).get('content') ?? '{}').get('m.relates_to');
+  if (relation === undefined) return 'main';
+  const parsed = parseLooseJson(relation);
+  return parsed.ok && isJsonObject(parsed.value) ? threadIn(parsed.value) : 'main';
+}
+
+function threadIn(relation: JsonObject): string | undefined {
+  const eventId = ownString(relation, 'event_id');
+  const type = ownString(relation, 'rel_type');
+  if (type === undefined || eventId === undefined) return 'main';
+  return type === 'm.thread' ? eventId : undefined;
+}

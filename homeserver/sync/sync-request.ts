@@ -1,0 +1,14 @@
+import type { CompiledFilter } from './compiled-filter.ts';
+import type { SyncToken } from './position.ts';
+import type { ReadingUser } from './session.ts';
+
+/** What a client asks of `/sync`, parsed. */
+export interface SyncRequest {
+  readonly reader: ReadingUser;
+  /** Undefined: an initial sync. */
+  readonly since: SyncToken | undefined;
+  readonly filter: CompiledFilter;
+  readonly fullState: boolean;
+  /** `state_after` in place of `state`. */
+  readonly useStateAfter: boolean;
+}

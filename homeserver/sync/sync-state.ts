@@ -1,0 +1,126 @@
+import type { Caches } from '../caches.ts';
+import type { HomeserverConfig } from '../contract/config-schema.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { BoundedCache } from '../bounded-cache.ts';
+import type { Store } from '../storage/store.ts';
+import { LazyMembers } from './lazy-members.ts';
+import { Notifier } from './notifier.ts';
+import { PresenceFeed } from './presence-feed.ts';
+import { PresenceWriter } from './presence.ts';
+import { Typing } from './typing.ts';
+import { UnreadMemory } from './unread-memory.ts';
+import { VolatileSerial } from './volatile-serial.ts';
+import type { CompiledFilter } from './compiled-filter.ts';
+import type { LoadedPushRules } from './loaded-push-rules.ts';
+
+/** What a replica keeps in memory for its syncing clients. Losing it costs time, never correctness. */
+export interface SyncState {
+  readonly notifier: Notifier;
+  readonly typing: Typing;
+  /** Number of this replica's newest change that has no position. */
+  readonly serial: VolatileSerial;
+  /** Undefined: nobody's presence is kept or told on this server. */
+  readonly presence: PresenceState | undefined;
+  readonly lazyMembers: LazyMembers;
+  /** Stored filters by `<userNo>/<filterNo>`; they never change. */
+  readonly filters: BoundedCache<string, StoredFilter>;
+  /** History visibility by snapshot, and a user's membership by `<snapshot>/<userNo>`: snapshots never change. */
+  readonly visibilityAt: BoundedCache<string, string>;
+  readonly membershipAt: BoundedCache<string, string>;
+  /** Push rules by user number, each with the position of their last change. */
+  readonly pushRules: BoundedCache<string, LoadedPushRules>;
+  readonly unread: UnreadMemory;
+  close(): Promise<void>;
+}
+
+interface StoredFilter {
+  readonly compiled: CompiledFilter;
+  /** Memory that it takes, about. */
+  readonly bytes: number;
+}
+
+export interface PresenceState {
+  readonly feed: PresenceFeed;
+  readonly writer: PresenceWriter;
+}
+
+export interface SyncStateOptions {
+  readonly store: Store;
+  readonly config: HomeserverConfig;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+const SNAPSHOT_ENTRIES = 20_000;
+const FILTERS = 1000;
+const PUSH_RULES = 1000;
+/** Filters and push rules may have some 100 kB each, as their users wish. */
+const MAX_CHOSEN_BYTES = 8_000_000;
+
+/** Opens what `/sync` keeps in memory, fed by the store's commits. */
+export function openSyncState({ store, config, metrics, log }: SyncStateOptions): SyncState {
+  const notifier = new Notifier(store, metrics.longPollsWaiting);
+  const serial = new VolatileSerial();
+  const typing = new Typing(store.feed, serial, (roomNo) => notifier.wakeRoom(roomNo));
+  const parts = { db: store.db, feed: store.feed, notifier, serial, log: log.child({ component: 'presence' }) };
+  const presence = config.presence.mode === 'Enabled' ? openPresence(store, parts) : undefined;
+  const read = openReadCaches(store.caches);
+  const lazyMembers = new LazyMembers();
+  store.caches.watch('lazy_members', lazyMembers);
+  const unread = new UnreadMemory(store);
+  const removeReset = store.feed.onReset(() => {
+    // After a failover that lost a tail, the numbers of lost snapshots, filters and rooms may be given out again.
+    for (const cache of [...Object.values(read), lazyMembers]) cache.clear();
+  });
+  return {
+    notifier,
+    typing,
+    serial,
+    presence,
+    lazyMembers,
+    ...read,
+    unread,
+    close: async () => {
+      removeReset();
+      unread.close();
+      notifier.close();
+      typing.close();
+      presence?.feed.close();
+      await presence?.writer.settled();
+    },
+  };
+}
+
+type ReadCaches = Pick<SyncState, 'filters' | 'visibilityAt' | 'membershipAt' | 'pushRules'>;
+
+function openReadCaches(caches: Caches): ReadCaches {
+  const snapshots = { entries: SNAPSHOT_ENTRIES, weigh: () => 100 };
+  return {
+    visibilityAt: caches.bounded('visibility_at', snapshots),
+    membershipAt: caches.bounded('memberships_at', snapshots),
+    filters: caches.bounded('stored_filters', {
+      entries: FILTERS,
+      bytes: MAX_CHOSEN_BYTES,
+      weigh: (_key, filter) => filter.bytes,
+    }),
+    pushRules: caches.bounded('push_rules', {
+      entries: PUSH_RULES,
+      bytes: MAX_CHOSEN_BYTES,
+      weigh: (_key, rules) => rules.bytes,
+    }),
+  };
+}
+
+function openPresence(store: Store, parts: ConstructorParameters<typeof PresenceFeed>[0]): PresenceState {
+  const feed = new PresenceFeed(parts, (userNo) => {
+    writer.forget(userNo);
+  });
+  const writer = new PresenceWriter(store.db, feed, parts.log);
+  store.caches.watch('presence_changes', feed);
+  store.caches.watch('presence_written', writer);
+  store.feed.onReset(() => {
+    writer.forgetAll();
+  });
+  return { feed, writer };
+}
