@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import { SecretKeyRef, openObject } from './fields.ts';
+import { hostName } from './exposure-spec.ts';
+
+/** Version of Element Web that is served when the spec names none. */
+export const ELEMENT_WEB_VERSION = '1.12.28';
+
+const ElementWeb = z
+  .object({
+    host: hostName('Host at which people open it; routed in the same way as the server itself.'),
+    version: z
+      .string()
+      .max(64)
+      .regex(/^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/)
+      .optional()
+      .describe(`Version of Element Web. Without it ${ELEMENT_WEB_VERSION}.`),
+    image: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe(
+        'Whole image reference in place of docker.io/vectorim/element-web:v<version>; needs nginx and the files in /app.',
+      ),
+    config: openObject('Laid over the generated config.json of Element Web.').optional(),
+  })
+  .describe('Element Web, a client for browsers, that knows this server.');
+
+const Turn = z
+  .object({
+    external: z
+      .object({
+        uris: z
+          .array(
+            z
+              .string()
+              .min(6)
+              .max(512)
+              .regex(/^turns?:/)
+              .describe('A TURN URI.'),
+          )
+          .min(1)
+          .max(16)
+          .describe('Such as turn:turn.example.org:3478?transport=udp or turns:turn.example.org:443.'),
+        secretRef: SecretKeyRef(
+          'The secret that the TURN server shares with this server (coturn: static-auth-secret).',
+        ),
+      })
+      .describe('A TURN server that somebody else runs.'),
+  })
+  .describe('TURN for calls: clients get time-limited credentials.');
+
+const Rtc = z
+  .object({
+    external: z
+      .object({
+        url: z
+          .string()
+          .min(8)
+          .max(512)
+          .regex(/^https?:\/\/[^\s]+$/)
+          .describe('URL of the service that gives clients access to LiveKit (lk-jwt-service).'),
+      })
+      .describe('A LiveKit that somebody else runs.'),
+  })
+  .describe('Group calls: clients are told in /.well-known/matrix/client where they are served.');
+
+/** `spec.integrations`. */
+export const IntegrationsSpec = z
+  .object({ elementWeb: ElementWeb.optional(), turn: Turn.optional(), rtc: Rtc.optional() })
+  .describe('What stands beside the server.');
+
+export type IntegrationsSpec = z.infer<typeof IntegrationsSpec>;

@@ -1,0 +1,53 @@
+import * as z from 'zod';
+import { rules } from './cel.ts';
+import { objectName } from './fields.ts';
+
+const quantity = z
+  .string()
+  .min(1)
+  .max(32)
+  .regex(/^[0-9]+(\.[0-9]+)?([KMGTPE]i?|[munk])?$/);
+
+const PersistentVolumeClaim = z
+  .object({
+    size: quantity.optional().describe('Size of the claim that the operator makes; it can only grow. Without it 10Gi.'),
+    storageClassName: objectName(
+      'Storage class of the claim that the operator makes; without it the default class. Cannot be changed.',
+    ).optional(),
+    accessMode: z
+      .enum(['ReadWriteOnce', 'ReadWriteMany'])
+      .default('ReadWriteOnce')
+      .describe('ReadWriteMany is needed for more than one replica. Cannot be changed.'),
+    existingClaimName: objectName('A claim made by somebody else; the operator makes none then.').optional(),
+  })
+  .describe('A volume. The claim stays when the resource is deleted.')
+  .meta(
+    rules(
+      {
+        rule: '!has(self.existingClaimName) || !(has(self.size) || has(self.storageClassName))',
+        message: 'size and storageClassName are for a claim that the operator makes, not for existingClaimName',
+      },
+      {
+        rule: '!has(self.size) || !has(oldSelf.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0',
+        message: 'a volume cannot shrink: size may only grow',
+      },
+      { rule: 'self.accessMode == oldSelf.accessMode', message: 'accessMode cannot be changed' },
+      {
+        rule:
+          'has(self.storageClassName) == has(oldSelf.storageClassName) && ' +
+          '(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)',
+        message: 'storageClassName cannot be changed',
+      },
+      {
+        rule: 'has(self.existingClaimName) == has(oldSelf.existingClaimName)',
+        message: 'existingClaimName cannot appear or vanish: media would be left behind',
+      },
+    ),
+  );
+
+/** `spec.media`. */
+export const MediaSpec = z
+  .object({ persistentVolumeClaim: PersistentVolumeClaim })
+  .describe('Where uploaded files are kept; mounted into every replica and checked to be writable before it serves.');
+
+export type MediaSpec = z.infer<typeof MediaSpec>;

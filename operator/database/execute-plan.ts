@@ -1,0 +1,69 @@
+import { openSession } from './connect.ts';
+import type { DatabaseLogin, Session } from './connect.ts';
+import type { WantedDatabase } from './database-facts.ts';
+import { LEDGER_SQL, RECORD_OWNER_SQL, actAsOwnerSql, adminSql } from './database-sql.ts';
+import type { AdminAction, SqlInput } from './database-sql.ts';
+import type { DatabaseAction, DatabaseStep } from './plan-database.ts';
+
+/** What a step is run with. */
+export interface Execution extends SqlInput {
+  /** On the maintenance database, holding the lock. */
+  readonly admin: Session;
+  readonly tenant: DatabaseLogin;
+  /** `namespace/name`, for the owner row. */
+  readonly resource: string;
+}
+
+/** Runs one step. Killed in the middle, the next observation and plan take up what is left. */
+export async function executeStep(step: DatabaseStep, execution: Execution): Promise<void> {
+  const { admin, tenant } = execution;
+  const actions = step.actions.filter(isAdminAction);
+  switch (step.name) {
+    case 'roles':
+      return admin.transaction(() => runAll(actions, execution));
+    case 'own':
+      return admin.transaction(() => own(actions, execution));
+    case 'membership':
+    case 'database':
+    case 'release':
+      return runAll(actions, execution);
+    case 'inside':
+      return openSession(tenant, (session) => writeLedger(session, step.actions, execution));
+  }
+}
+
+/** The ledger, and this claim as the latest owner. */
+export function writeLedger(
+  session: Session,
+  actions: readonly DatabaseAction[],
+  { wanted, resource }: { wanted: Pick<WantedDatabase, 'claim' | 'serverName'>; resource: string },
+): Promise<void> {
+  return session.transaction(async () => {
+    // `if not exists` alone fails when two sessions create the same thing at once.
+    await session.query("select pg_advisory_xact_lock(hashtextextended('matrix_operator ledger', 0))");
+    if (actions.includes('makeLedger')) for (const sql of LEDGER_SQL) await session.query(sql);
+    if (actions.includes('recordOwner'))
+      await session.query(RECORD_OWNER_SQL, [wanted.claim, wanted.serverName, resource]);
+  });
+}
+
+async function runAll(actions: readonly AdminAction[], execution: Execution): Promise<void> {
+  for (const action of actions) await execution.admin.query(adminSql(action, execution));
+}
+
+/** Changing the owner needs the old owner's rights, the rest the new owner's (18 refuses the comment otherwise). */
+async function own(actions: readonly AdminAction[], execution: Execution): Promise<void> {
+  await runAll(
+    actions.filter((action) => action === 'takeDatabase'),
+    execution,
+  );
+  await execution.admin.query(actAsOwnerSql(execution.wanted));
+  await runAll(
+    actions.filter((action) => action !== 'takeDatabase'),
+    execution,
+  );
+}
+
+function isAdminAction(action: DatabaseAction): action is AdminAction {
+  return action !== 'makeLedger' && action !== 'recordOwner';
+}

@@ -1,0 +1,64 @@
+import { OperatorError } from '../errors.ts';
+import { HOMESERVER_LABEL } from '../resources/labels.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import type { ApplyResult, ChildCopy } from '../runtime/apply.ts';
+import { applyIfChanged, childCopy } from '../runtime/apply.ts';
+import { KubeError } from '../runtime/kube-error.ts';
+import type { Resource } from '../runtime/kube-object.ts';
+import { MANAGERS } from './kinds.ts';
+import { NotYet } from './not-yet.ts';
+import type { StepContext } from './step.ts';
+
+export interface ChildTarget {
+  readonly resource: Resource;
+  readonly manifest: Manifest;
+}
+
+/**
+ * Applies one child unless it is as wanted. An object of the same name that is not ours is left alone; one of an
+ * earlier resource of our name is waited for, since the collector is about to remove it.
+ */
+export async function applyChild(
+  ctx: StepContext,
+  target: ChildTarget,
+  cached: ChildCopy | undefined,
+): Promise<ApplyResult> {
+  const found = cached ?? (await readChild(ctx, target));
+  if (found !== undefined) checkOwner(ctx, target.resource.kind, found);
+  const result = await applyOrExplain(ctx, target, found);
+  if (result.written) {
+    const { kind } = target.resource;
+    ctx.env.metrics.writes.inc({ kind });
+    if (cached?.digest !== undefined) ctx.env.metrics.driftRepairs.inc({ kind });
+    ctx.log.info({ step: 'apply', kind }, 'a child was written');
+  }
+  return result;
+}
+
+/** The cache holds only what carries our label: what it lacks may still exist. */
+async function readChild(ctx: StepContext, { resource, manifest }: ChildTarget): Promise<ChildCopy | undefined> {
+  const object = await ctx.env.client.get(resource, manifest.metadata);
+  return object === undefined ? undefined : childCopy(object, MANAGERS.children);
+}
+
+function checkOwner({ owner }: StepContext, kind: string, found: ChildCopy): void {
+  if (found.ownerUid === owner.uid) return;
+  const object = `${kind} ${owner.namespace}/${found.name}`;
+  if (found.labels[HOMESERVER_LABEL] === owner.name && found.ownerUid !== undefined) {
+    throw new NotYet('Provisioning', `${object} of an earlier resource of this name is still being removed`, 1000);
+  }
+  throw new OperatorError('ObjectConflict', `${object} is there already and is not ours; delete or rename it`);
+}
+
+async function applyOrExplain(
+  ctx: StepContext,
+  target: ChildTarget,
+  found: ChildCopy | undefined,
+): Promise<ApplyResult> {
+  try {
+    return await applyIfChanged(ctx.env.client, { ...target, manager: MANAGERS.children }, found);
+  } catch (error) {
+    if (!(error instanceof KubeError) || error.status !== 422) throw error;
+    throw new OperatorError('ObjectInvalid', error.message, error);
+  }
+}

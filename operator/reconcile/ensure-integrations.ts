@@ -1,0 +1,103 @@
+import { elementWebConfigMap, elementWebDeployment, elementWebService } from '../resources/element-web.ts';
+import { endpointsOf, publicBaseUrl } from '../resources/endpoints.ts';
+import { elementWebRoute } from '../resources/http-routes.ts';
+import { elementWebIngress } from '../resources/ingress.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import { objectKey } from '../runtime/kube-object.ts';
+import { applyChild } from './apply-child.ts';
+import { digestOf, stableJson } from './digest.ts';
+import type { Child } from './ensure-children.ts';
+import { ensureChildren } from './ensure-children.ts';
+import { KINDS, OPENSHIFT_MARK, OWNED_KINDS } from './kinds.ts';
+import { httpRouteProblem, ingressProblem, kindsNotServed } from './route-state.ts';
+import type { StepContext, StepResult } from './step.ts';
+import { blocked, done, waiting } from './step.ts';
+
+/** How soon to look again at pods; the watch of the Deployment is usually faster. In ms. */
+const ROLLOUT_LOOK_MS = 10_000;
+
+/** What stands beside the server. TURN and RTC are in the server's own configuration; Element Web has pods of its own. */
+export async function ensureIntegrations(ctx: StepContext): Promise<StepResult<undefined>> {
+  const { spec } = ctx.homeserver;
+  const isWanted = spec.integrations?.elementWeb !== undefined;
+  const baseUrl = publicBaseUrl(spec);
+  if (isWanted && baseUrl === undefined) {
+    const message =
+      'integrations.elementWeb needs a public URL of the server: set exposure.host or config.publicBaseUrl';
+    return blocked('ConfigInvalid', message);
+  }
+  const configMap = buildConfigMap(ctx, baseUrl);
+  await ensureConfigMap(ctx, configMap);
+  const lacking = await ensureChildren(ctx, wantedChildren(ctx, configMap));
+  if (lacking.length > 0) return kindsNotServed(lacking);
+  if (!isWanted) return done(undefined, describe(ctx));
+  return podsProblem(ctx) ?? routeProblem(ctx) ?? done(undefined, describe(ctx));
+}
+
+function buildConfigMap({ owner, homeserver }: StepContext, baseUrl: string | undefined): Manifest | undefined {
+  const { serverName, integrations } = homeserver.spec;
+  const wanted = integrations?.elementWeb;
+  if (wanted === undefined || baseUrl === undefined) return undefined;
+  return elementWebConfigMap(owner, wanted, { name: serverName, baseUrl });
+}
+
+/** It is not in the caches. Deleted before the Deployment, which tells that it may be there. */
+async function ensureConfigMap(ctx: StepContext, manifest: Manifest | undefined): Promise<void> {
+  const { env, owner, names } = ctx;
+  if (manifest !== undefined) {
+    await applyChild(ctx, { resource: KINDS.configMap, manifest }, undefined);
+    return;
+  }
+  const at = { namespace: owner.namespace, name: names.elementWeb };
+  const pods = env.caches.deployments.get(objectKey(at));
+  if (pods?.ownerUid === owner.uid && !pods.deleting) await env.client.delete(KINDS.configMap, at);
+}
+
+function wantedChildren(ctx: StepContext, configMap: Manifest | undefined): Child[] {
+  const { owner, names, homeserver } = ctx;
+  const name = names.elementWeb;
+  const { spec } = homeserver;
+  const service = configMap === undefined ? undefined : elementWebService(owner);
+  return [
+    { kind: OWNED_KINDS.deployment, name, manifest: buildDeployment(ctx, configMap) },
+    { kind: OWNED_KINDS.service, name, manifest: service },
+    { kind: OWNED_KINDS.ingress, name, manifest: elementWebIngress(owner, spec) },
+    { kind: OWNED_KINDS.httpRoute, name, manifest: elementWebRoute(owner, spec) },
+  ];
+}
+
+function buildDeployment({ env, owner, homeserver }: StepContext, configMap: Manifest | undefined) {
+  const wanted = homeserver.spec.integrations?.elementWeb;
+  if (wanted === undefined || configMap === undefined) return undefined;
+  const configChecksum = digestOf([stableJson(configMap['data'])], 16);
+  return elementWebDeployment({ owner, wanted, configChecksum, userIsGiven: env.discovery.serves(OPENSHIFT_MARK) });
+}
+
+function podsProblem({ env, owner, names }: StepContext): StepResult<undefined> | undefined {
+  const { namespace } = owner;
+  const found = env.caches.deployments.get(objectKey({ namespace, name: names.elementWeb }));
+  const isCurrent = found !== undefined && found.observedGeneration >= (found.generation ?? 0);
+  if (isCurrent && found.updatedReplicas > 0 && found.readyReplicas >= found.replicas) return undefined;
+  if (found?.failure !== undefined) {
+    return blocked('RolloutFailed', `Element Web: ${found.failure}; see kubectl -n ${namespace} describe pods`);
+  }
+  return waiting('Rolling', 'the pod of Element Web is not ready yet', ROLLOUT_LOOK_MS);
+}
+
+function routeProblem(ctx: StepContext): StepResult<undefined> | undefined {
+  const { exposure } = ctx.homeserver.spec;
+  if (exposure?.ingress !== undefined) return ingressProblem(ctx, ctx.names.elementWeb);
+  if (exposure?.gateway === undefined) return undefined;
+  return httpRouteProblem(ctx, ctx.names.elementWeb, exposure.gateway.parentRefs);
+}
+
+function describe({ owner, homeserver }: StepContext): string {
+  const { elementWeb, rtc } = endpointsOf(owner, homeserver.spec);
+  const turn = homeserver.spec.integrations?.turn?.external.uris[0];
+  const parts = [
+    elementWeb === undefined ? '' : `Element Web at ${elementWeb}`,
+    turn === undefined ? '' : `TURN at ${turn}`,
+    rtc === undefined ? '' : `group calls at ${rtc}`,
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? 'none is wanted' : parts.join(', ');
+}

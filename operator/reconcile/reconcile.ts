@@ -1,0 +1,128 @@
+import type { Status } from '../api/status.ts';
+import { childNames } from '../resources/names.ts';
+import { KubeError, isConflict, isNotFound, isTransient } from '../runtime/kube-error.ts';
+import type { Verdict } from '../runtime/work-queue.ts';
+import { announce, tellNews } from './announce.ts';
+import { buildPausedStatus, buildSeenStatus, buildStatus } from './build-status.ts';
+import { deleteResource } from './delete-resource.ts';
+import { ensureFinalizer } from './finalizer.ts';
+import type { Environment } from './environment.ts';
+import { observeChildren } from './observe.ts';
+import { findingsOf } from './findings.ts';
+import { runSteps } from './run-steps.ts';
+import { outcomesOf } from './step-results.ts';
+import type { StepContext } from './step.ts';
+import { upgradeNews } from './upgrade-news.ts';
+import { verdictOf } from './verdict.ts';
+import { writeStatus } from './write-status.ts';
+
+/**
+ * One run for one resource: look at everything once, run the steps in order, write the status once. Safe to be killed
+ * anywhere and to run twice at once. Never writes `spec`.
+ */
+export async function reconcile(env: Environment, key: string, signal: AbortSignal): Promise<Verdict> {
+  const stop = env.metrics.reconcileSeconds.startTimer();
+  let result: Verdict['next'] | 'failed' = 'failed';
+  try {
+    const verdict = await reconcileOnce(env, key, signal);
+    result = verdict.next;
+    return verdict;
+  } finally {
+    stop({ result });
+    env.metrics.reconciles.inc({ result });
+  }
+}
+
+async function reconcileOnce(env: Environment, key: string, signal: AbortSignal): Promise<Verdict> {
+  const copy = env.caches.homeservers.get(key);
+  // What a deleted resource owned goes with it, the rest stays.
+  if (copy === undefined) {
+    env.checker?.forget(key);
+    env.deletions.forget(key);
+    return { next: 'done' };
+  }
+  if (copy.resource === undefined) {
+    env.log.error({ name: key, err: copy.fault }, 'a resource does not fit the schema of this operator');
+    return { next: 'retry' };
+  }
+  const ctx = contextOf(env, key, { homeserver: copy.resource, signal });
+  try {
+    if (copy.resource.metadata.deletionTimestamp !== undefined) {
+      env.checker?.forget(key);
+      return await deleteResource(ctx);
+    }
+    const held = withVersion(ctx, await ensureFinalizer(ctx));
+    return held.homeserver.spec.paused ? await runPaused(held) : await run(held);
+  } catch (error) {
+    if (signal.aborted) return { next: 'done' };
+    return verdictOnFailure(ctx, error);
+  }
+}
+
+/** Only writes of the resource itself get here; what nobody foresaw is thrown on. */
+function verdictOnFailure({ log }: StepContext, error: unknown): Verdict {
+  // The watch brings the newer copy, so this is no failure.
+  if (isConflict(error)) return { next: 'retry' };
+  if (isNotFound(error)) return { next: 'done' };
+  if (!(error instanceof KubeError) || !isTransient(error)) throw error;
+  log.warn({ step: 'status', err: error }, 'the API server did not take a write; it is tried again');
+  return { next: 'retry', minMs: error.retryAfterMs ?? 0 };
+}
+
+async function run(ctx: StepContext): Promise<Verdict> {
+  const { metadata, status } = ctx.homeserver;
+  const isNew = metadata.generation !== status.observedGeneration;
+  const seen = isNew ? buildSeenStatus(ctx) : status;
+  const resourceVersion = await writeStatus(ctx, seen, metadata.resourceVersion);
+  const running = isNew ? withStatus(ctx, seen) : ctx;
+  const children = observeChildren(running);
+  const steps = await runSteps(running, children);
+  const found = findingsOf(running, steps, children);
+  const next = buildStatus(running, found);
+  const news = upgradeNews({
+    before: status.upgrade,
+    next: next.upgrade,
+    accepted: found.upgrade?.facts.record?.plan,
+    why: found.observed.gates,
+  });
+  await tellNews(running, news);
+  await writeStatus(running, next, resourceVersion);
+  await announce(running, next.conditions, news);
+  const { keys } = steps.results;
+  const wishMs = keys.state === 'done' ? keys.value.lookAfterMs : undefined;
+  return verdictOf(outcomesOf(steps.results), Math.random, wishMs);
+}
+
+async function runPaused(ctx: StepContext): Promise<Verdict> {
+  ctx.env.checker?.forget(ctx.key);
+  const { deployment } = observeChildren(ctx);
+  await writeStatus(ctx, buildPausedStatus(ctx, deployment), ctx.homeserver.metadata.resourceVersion);
+  return { next: 'done' };
+}
+
+function contextOf(
+  env: Environment,
+  key: string,
+  { homeserver, signal }: Pick<StepContext, 'homeserver' | 'signal'>,
+): StepContext {
+  const { name, namespace, uid, generation } = homeserver.metadata;
+  return {
+    env,
+    homeserver,
+    key,
+    owner: { name, namespace, uid },
+    names: childNames(name),
+    log: env.log.child({ namespace, name, generation }),
+    signal,
+  };
+}
+
+function withVersion(ctx: StepContext, resourceVersion: string): StepContext {
+  const { homeserver } = ctx;
+  if (homeserver.metadata.resourceVersion === resourceVersion) return ctx;
+  return { ...ctx, homeserver: { ...homeserver, metadata: { ...homeserver.metadata, resourceVersion } } };
+}
+
+function withStatus(ctx: StepContext, status: Status): StepContext {
+  return { ...ctx, homeserver: { ...ctx.homeserver, status } };
+}

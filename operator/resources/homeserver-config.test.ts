@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { HomeserverConfig } from '../../homeserver/contract/config-schema.ts';
+import { FederationSpec } from '../api/federation-spec.ts';
+import { DatabaseSpec } from '../api/database-spec.ts';
+import { renderConfig } from './homeserver-config.ts';
+
+const federation = FederationSpec.parse(undefined);
+const database = DatabaseSpec.parse({ existing: { secretRef: { name: 'x' } }, poolSize: 20 });
+
+test('the rendered file is a valid configuration that holds what the user set and what the operator decides', () => {
+  const rendered = renderConfig({
+    serverName: 'example.org',
+    config: { rooms: { defaultVersion: '11' } },
+    database,
+    federation,
+  });
+  expect(rendered.ok && HomeserverConfig.parse(JSON.parse(rendered.yaml))).toMatchObject({
+    serverName: 'example.org',
+    rooms: { defaultVersion: '11' },
+    database: { tlsMode: 'VerifyFull', poolSize: 20 },
+  });
+});
+
+test('the order in which people write settings does not matter', () => {
+  const one = renderConfig({
+    serverName: 'example.org',
+    config: { logLevel: 'warn', sync: { timelineLimit: 5 } },
+    database,
+    federation,
+  });
+  const two = renderConfig({
+    serverName: 'example.org',
+    config: { sync: { timelineLimit: 5 }, logLevel: 'warn' },
+    database,
+    federation,
+  });
+  expect(one).toEqual(two);
+});
+
+const refusals = [
+  { name: 'an unknown setting', config: { colour: 'red' }, words: 'colour' },
+  { name: 'a wrong value', config: { rooms: { defaultVersion: '13' } }, words: 'spec.config.rooms.defaultVersion' },
+  { name: 'a setting of the operator', config: { database: {} }, words: 'may not set database' },
+];
+
+test.for(refusals)('$name is refused by its path', ({ config, words }) => {
+  const rendered = renderConfig({ serverName: 'example.org', config, database, federation });
+  expect(rendered.ok ? '' : rendered.message).toContain(words);
+});
+
+test('a refusal never repeats a value: it may be a secret in the wrong place', () => {
+  const rendered = renderConfig({ serverName: 'example.org', config: { logLevel: 'hunter2' }, database, federation });
+  expect(rendered.ok ? '' : rendered.message).not.toContain('hunter2');
+});
+
+test('federation is written only where it is off, so that nothing restarts for a default', () => {
+  const text = (mode: 'Enabled' | 'Disabled') => {
+    const rendered = renderConfig({ serverName: 'example.org', database, federation: { ...federation, mode } });
+    return rendered.ok ? rendered.yaml : '';
+  };
+  expect(text('Enabled')).not.toContain('federation');
+  expect(HomeserverConfig.parse(JSON.parse(text('Disabled'))).federation.mode).toBe('Disabled');
+});

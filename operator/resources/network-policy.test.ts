@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { NetworkPolicySpec } from '../api/network-spec.ts';
+import { networkPolicy } from './network-policy.ts';
+
+const owner = { name: 'chat', namespace: 'ns', uid: 'uid' };
+const policy = (wanted: object) =>
+  networkPolicy({ owner, wanted: NetworkPolicySpec.parse(wanted), databasePort: 5433, reachesServers: false });
+
+test('without peers everybody reaches the API, pods of the cluster the metrics, and replicas without federation DNS and the database', () => {
+  expect(policy({})?.['spec']).toMatchObject({
+    ingress: [
+      { ports: [{ protocol: 'TCP', port: 8008 }] },
+      { from: [{ namespaceSelector: {} }], ports: [{ protocol: 'TCP', port: 9090 }] },
+    ],
+    egress: [{ ports: [{ port: 53 }, { port: 53 }, { port: 5353 }, { port: 5353 }] }, { ports: [{ port: 5433 }] }],
+  });
+  expect(JSON.stringify(policy({}))).toBe(JSON.stringify(policy({})));
+});
+
+test('an empty list of peers is nobody', () => {
+  expect(policy({ metricsFrom: [], ingressFrom: [] })?.['spec']).toMatchObject({ ingress: [] });
+});
+
+test('peers and rules of the spec are used as they are, with the protocol that the API server would add', () => {
+  const peer = { namespaceSelector: { matchLabels: { team: 'web' } } };
+  const rule = { to: [{ ipBlock: { cidr: '192.0.2.0/24' } }], ports: [{ port: 25 }] };
+  expect(policy({ ingressFrom: [peer], extraEgress: [rule] })?.['spec']).toMatchObject({
+    ingress: [{ from: [peer] }, {}],
+    egress: [{}, {}, { to: rule.to, ports: [{ protocol: 'TCP', port: 25 }] }],
+  });
+});
+
+test('Off makes none', () => {
+  expect(policy({ mode: 'Off' })).toBeUndefined();
+});
+
+test('replicas that federate may reach every server, whatever its port', () => {
+  const open = networkPolicy({ owner, wanted: NetworkPolicySpec.parse({}), databasePort: 5433, reachesServers: true });
+  expect(open?.['spec']).toMatchObject({ egress: [{}, { ports: [{ protocol: 'TCP', port: 1, endPort: 65_535 }] }] });
+});

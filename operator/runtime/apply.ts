@@ -1,0 +1,51 @@
+import type { KubeClient } from './kube-client.ts';
+import type { KubeObject, Manifest, Resource } from './kube-object.ts';
+import { desiredDigest, ownedDigest } from './owned-fields.ts';
+
+/** What the cache keeps of a child: about 300 bytes, no data of Secrets. */
+export interface ChildCopy {
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation: number | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: string | undefined;
+  readonly deleting: boolean;
+  /** uid of the controlling owner. */
+  readonly ownerUid: string | undefined;
+  /** Digest of the fields that the manager owns; undefined when it owns none. */
+  readonly digest: string | undefined;
+}
+
+/** Trims a child down to what `applyIfChanged` and the conditions need. */
+export function childCopy(object: KubeObject, manager: string): ChildCopy {
+  const { metadata } = object;
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    generation: metadata.generation,
+    labels: metadata.labels ?? {},
+    createdAt: metadata.creationTimestamp,
+    deleting: metadata.deletionTimestamp !== undefined,
+    ownerUid: metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid,
+    digest: ownedDigest(object, manager),
+  };
+}
+
+export type ApplyResult = { readonly written: false } | { readonly written: true; readonly object: KubeObject };
+
+/**
+ * Applies a manifest unless the cached digest says that nothing would change: then no request is made. An object that
+ * is being deleted is left alone; its end is seen by the watch, and the next run makes it again.
+ */
+export async function applyIfChanged(
+  client: Pick<KubeClient, 'apply'>,
+  target: { resource: Resource; manifest: Manifest; manager: string },
+  cached: Pick<ChildCopy, 'digest' | 'deleting'> | undefined,
+): Promise<ApplyResult> {
+  if (cached?.deleting === true || cached?.digest === desiredDigest(target.manifest)) return { written: false };
+  return { written: true, object: await client.apply(target.resource, target.manifest, target.manager) };
+}

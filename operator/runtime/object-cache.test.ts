@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { KubeObject } from './kube-object.ts';
+import { createObjectCache } from './object-cache.ts';
+
+const object = (name: string, version: string, owner = 'o'): KubeObject => ({
+  metadata: { name, namespace: 'ns', uid: name, resourceVersion: version, labels: { owner } },
+});
+
+function cacheOf() {
+  const keys: string[] = [];
+  const cache = createObjectCache({
+    keep: ({ metadata }) => ({ version: metadata.resourceVersion, owner: metadata.labels?.['owner'] ?? '' }),
+    keysOf: ({ owner }) => [owner],
+    onKey: (key) => keys.push(key),
+  });
+  return { cache, keys };
+}
+
+test('the same version again is no change', () => {
+  const { cache, keys } = cacheOf();
+  cache.put(object('a', '1'));
+  cache.put(object('a', '1'));
+  expect(keys).toEqual(['o']);
+});
+
+test('an object that changes hands concerns both owners', () => {
+  const { cache, keys } = cacheOf();
+  cache.put(object('a', '1', 'before'));
+  cache.put(object('a', '2', 'after'));
+  expect(keys).toEqual(['before', 'before', 'after']);
+});
+
+test('a complete list announces differences only', () => {
+  const { cache, keys } = cacheOf();
+  for (const name of ['same', 'changed', 'gone']) cache.put(object(name, '1', name));
+  keys.length = 0;
+  cache.replaceAll([object('same', '1', 'same'), object('changed', '2', 'changed'), object('new', '1', 'new')]);
+  expect(keys).toEqual(['gone', 'changed', 'new']);
+  expect(cache.get('ns/gone')).toBeUndefined();
+  expect(cache.values()).toHaveLength(3);
+});
+
+test('removing what is not there says nothing', () => {
+  const { cache, keys } = cacheOf();
+  cache.remove(object('a', '1'));
+  expect(keys).toEqual([]);
+});
