@@ -1,0 +1,111 @@
+import pg from 'pg';
+import { z } from 'zod';
+import { HOMESERVER_LABEL } from '../../../operator/resources/labels.ts';
+import { KINDS } from '../../../operator/reconcile/kinds.ts';
+import { readSecret } from '../../../operator/reconcile/secret-data.ts';
+import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
+import type { KubeObject, Resource } from '../../../operator/runtime/kube-object.ts';
+import { objectKey } from '../../../operator/runtime/kube-object.ts';
+import { createReflector } from '../../../operator/runtime/reflector.ts';
+import { podOf, runJob } from '../../operator/support/actors.ts';
+import { programOf } from '../../operator/support/test-programs.ts';
+
+/** What kwok waits for before it calls a Job complete. */
+const ENDED = { 'bench.matrix-operator.dev/program': 'ended' };
+const AT_ONCE = 4;
+const Replicas = z.looseObject({ spec: z.looseObject({ replicas: z.int() }) });
+/** Alive for the whole run: nobody repeats a heartbeat for a thousand servers. */
+const REPORT = `insert into ops.replica
+  (id, software_version, schema_level, keyring_generation, clock, heartbeat, backend_tag)
+  select 'bench-' || n, $2, $3, 1000, t, t, 'bench'
+  from generate_series(1, $1) n, (select extract(epoch from now()) * 1000 + 86400000 as t) clock`;
+
+/** The programs in the pods: Jobs really migrate their database, replicas really report to it. */
+export interface Programs {
+  /** Jobs that have ended. */
+  readonly migrated: () => number;
+  stop(): Promise<void>;
+}
+
+export function startPrograms(client: KubeClient): Programs {
+  const stop = new AbortController();
+  const ended = new Set<string>();
+  const run = createLimit(AT_ONCE);
+  const watch = (resource: Resource, act: (object: KubeObject) => Promise<void>) => {
+    const started = new Set<string>();
+    const reflector = createReflector<KubeObject>({
+      client,
+      resource,
+      labelSelector: HOMESERVER_LABEL,
+      keep: (object) => object,
+      keysOf: ({ metadata }) => [objectKey(metadata)],
+      onKey: (key) => {
+        const object = reflector.get(key);
+        if (object === undefined || started.has(object.metadata.uid)) return;
+        started.add(object.metadata.uid);
+        run(() => act(object)).catch((error: unknown) => {
+          started.delete(object.metadata.uid);
+          if (!stop.signal.aborted) process.stderr.write(`${resource.kind} ${key}: ${String(error)}\n`);
+        });
+      },
+    });
+    return reflector.run(stop.signal);
+  };
+  const watches = [
+    watch(KINDS.job, async (job) => {
+      await endJob(client, job);
+      ended.add(job.metadata.uid);
+    }),
+    watch(KINDS.deployment, (deployment) => report(client, deployment)),
+  ];
+  return {
+    migrated: () => ended.size,
+    async stop() {
+      stop.abort();
+      await Promise.all(watches);
+    },
+  };
+}
+
+async function endJob(client: KubeClient, job: KubeObject): Promise<void> {
+  const exitCode = await runJob(client, job);
+  if (exitCode !== 0) throw new Error(`its program ended with ${exitCode}`);
+  const { name, namespace = '' } = job.metadata;
+  const { apiVersion, kind } = KINDS.job;
+  await client.apply(
+    KINDS.job,
+    { apiVersion, kind, metadata: { namespace, name, annotations: ENDED } },
+    'bench-kubelet',
+  );
+}
+
+async function report(client: KubeClient, deployment: KubeObject): Promise<void> {
+  const { namespace = '', name } = deployment.metadata;
+  const secret = await readSecret(client, { namespace, name: `${name}-db` });
+  const { host = '', port, username, password, dbname } = secret?.values ?? {};
+  const session = new pg.Client({ host, port: Number(port), user: username, password, database: dbname });
+  session.on('error', () => undefined);
+  await session.connect();
+  try {
+    const { version, level } = programOf(podOf(deployment).image);
+    await session.query(REPORT, [Replicas.parse(deployment).spec.replicas, version, level]);
+  } finally {
+    await session.end();
+  }
+}
+
+/** Runs so many at once, the rest in order. */
+function createLimit(most: number) {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work: () => Promise<void>): Promise<void> => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    running += 1;
+    try {
+      await work();
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  };
+}

@@ -1,0 +1,132 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { buildCrd } from '../../../operator/api/generate-crd.ts';
+import { KINDS } from '../../../operator/reconcile/kinds.ts';
+import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
+import { createKubeClient } from '../../../operator/runtime/kube-client.ts';
+import type { Manifest, Resource } from '../../../operator/runtime/kube-object.ts';
+import { apiRequest } from '../../cluster/api-request.ts';
+import type { ApiServerHandle } from '../../cluster/api-server.ts';
+import { startApiServer } from '../../cluster/api-server.ts';
+import { binary } from '../../cluster/binaries.ts';
+import { startServer } from '../../cluster/child-process.ts';
+import { writeKubeconfig } from '../../cluster/kubeconfig.ts';
+import type { PostgresAddress } from '../../support/embedded-postgres.ts';
+import { startPostgres } from '../../support/embedded-postgres.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+export const MANAGER = 'bench';
+/** Of the operator and its Lease. */
+export const HOME = 'matrix-operator';
+const PER_NAMESPACE = 100;
+const CRDS: Resource = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+const BINDINGS: Resource = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  namespaced: false,
+};
+const Token = z.looseObject({ status: z.looseObject({ token: z.string() }) });
+
+/** A real API server, a real PostgreSQL, and kwok in the place of controllers and kubelets. */
+export interface FleetWorld {
+  readonly api: ApiServerHandle;
+  /** Of an administrator; it has no rate limit worth the name. */
+  readonly client: KubeClient;
+  readonly postgres: PostgresAddress;
+  readonly folder: string;
+  /** What a pod finds mounted of its service account. */
+  readonly mount: string;
+  dispose(): Promise<void>;
+}
+
+export async function startWorld(count: number): Promise<FleetWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'matrix-operator-fleet-'));
+  const [api, postgres] = await Promise.all([
+    startApiServer(),
+    startPostgres({ settings: { max_connections: '100', shared_buffers: '256MB', max_wal_size: '4GB' } }),
+  ]);
+  const rate = { perSecond: 5000, burst: 5000 };
+  const client = createKubeClient({ kubeconfig: api.kubeconfigPath, userAgent: MANAGER, rate });
+  await client.create(CRDS, buildCrd(), MANAGER);
+  await waitFor(() => client.list(KINDS.homeserver).then(() => true), { what: 'the CRD to be served' });
+  const mount = await makeOperatorHome(api, client, join(folder, 'mount'));
+  await makeNamespaces(client, postgres.address, count);
+  const kwok = await startKwok(api, folder);
+  return {
+    ...{ api, client, folder, mount, postgres: postgres.address },
+    async dispose() {
+      await kwok.stop();
+      await client.close();
+      await Promise.all([api.dispose(), postgres.stop('immediate')]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Namespace and service account of the operator, with every right, so that it works as in a pod. */
+async function makeOperatorHome(api: ApiServerHandle, client: KubeClient, mount: string): Promise<string> {
+  const account = { namespace: HOME, name: 'matrix-operator' };
+  await client.create(KINDS.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: HOME } }, MANAGER);
+  const { apiVersion, kind } = KINDS.serviceAccount;
+  await client.create(KINDS.serviceAccount, { apiVersion, kind, metadata: account }, MANAGER);
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
+  const subjects = [{ kind: 'ServiceAccount', ...account }];
+  const metadata = { name: 'matrix-operator' };
+  const binding = { apiVersion: BINDINGS.apiVersion, kind: BINDINGS.kind, metadata, roleRef, subjects };
+  await client.create(BINDINGS, binding, MANAGER);
+  const path = `/api/v1/namespaces/${HOME}/serviceaccounts/${account.name}/token`;
+  const spec = { expirationSeconds: 86_400 };
+  const wanted = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
+  const { token } = Token.parse(JSON.parse((await apiRequest(api, 'POST', path, wanted)).body)).status;
+  await mkdir(mount);
+  await writeFile(join(mount, 'token'), token, { mode: 0o600 });
+  await writeFile(join(mount, 'ca.crt'), api.credential.ca);
+  return mount;
+}
+
+async function makeNamespaces(client: KubeClient, address: PostgresAddress, count: number): Promise<void> {
+  const { username, password } = address;
+  for (let i = 0; i < count; i += PER_NAMESPACE) {
+    const { namespace } = nameOf(i);
+    await client.create(
+      KINDS.namespace,
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+      MANAGER,
+    );
+    const metadata = { namespace, name: 'pg-admin', labels: { 'matrix-operator.dev/watch': 'true' } };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { username, password } };
+    await client.create(KINDS.secret, secret, MANAGER);
+  }
+}
+
+async function startKwok(api: ApiServerHandle, folder: string) {
+  const kubeconfig = join(folder, 'kwok-kubeconfig');
+  await writeKubeconfig(kubeconfig, { name: 'kwok', server: api.server, credential: api.credential });
+  const config = join(import.meta.dirname, 'stages.yaml');
+  const words = ['--kubeconfig', kubeconfig, '--config', config, '--manage-all-nodes'];
+  // Debian's etcd cannot do what this way of listing needs, and the API server says so only after a while.
+  const environment = 'KUBE_FEATURE_WatchListClient=false';
+  return startServer('/usr/bin/env', [environment, await binary('kwok'), ...words], join(folder, 'kwok.log'));
+}
+
+export function nameOf(index: number): { namespace: string; name: string } {
+  const name = `hs-${String(index).padStart(4, '0')}`;
+  return { namespace: `fleet-${Math.floor(index / PER_NAMESPACE)}`, name };
+}
+
+/** The resource with that number; `spec` beside the least it needs. */
+export function homeserver(index: number, to: { host: string; port: number }, spec: object = {}): Manifest {
+  const { namespace, name } = nameOf(index);
+  const server = { host: to.host, port: to.port, adminSecretRef: { name: 'pg-admin' } };
+  const { apiVersion, kind } = KINDS.homeserver;
+  const base = { serverName: `${name}.example`, database: { server, tls: { mode: 'Disable' }, poolSize: 4 } };
+  return { apiVersion, kind, metadata: { namespace, name }, spec: { ...base, ...spec } };
+}

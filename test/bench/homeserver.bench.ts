@@ -1,0 +1,150 @@
+import { parseArgs } from 'node:util';
+import { FIGURES, type BenchWorld, type Figure, makeWorld } from './support/homeserver-figures.ts';
+import { MatrixClient } from './support/matrix-client.ts';
+import { grow, largeInitialSync } from './support/growth.ts';
+import { startOwnHomeserver, type OwnHomeserver } from './support/own-homeserver.ts';
+import { printRows, row, writeRows, type Row } from './support/rows.ts';
+
+const HELP = `npm run bench:homeserver -- --url URL [options]
+npm run bench:homeserver -- --start [options]
+
+Measures a Matrix homeserver through its client-server API with data that it makes itself.
+The server must let the benchmark register users and must not limit its rate.
+
+  --url URL                   client URL of the server to measure
+  --start                     measure our own: start it on an embedded PostgreSQL, with figures of the process
+  --peer URL                  another server, measured in turn with the first: prints ratios
+  --registration-token TOKEN  if registration needs one (also used for the peer)
+  --only NAME[,NAME]          just these: ${Object.keys(FIGURES).join(', ')}
+  --members N                 users in the room that is measured (default 25)
+  --grow                      with --start: then fill the database and measure again in a room of 10,000 members
+  --events N                  events that --grow fills it to (default 1000000)
+  --profile FOLDER            with --start: write a CPU profile of our process into it
+  --json FILE                 write rows of name, value, unit, target, ok
+  --help                      this text
+`;
+
+/** Goals of a warm server on 2 cores shared with the load and PostgreSQL. */
+const TARGETS: Readonly<Record<string, string>> = {
+  'send x32 /s': '>= 300',
+  'sequential send p50 ms': '<= 8',
+  'delivery p50 ms': '<= 15',
+};
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      url: { type: 'string' },
+      start: { type: 'boolean', default: false },
+      peer: { type: 'string' },
+      'registration-token': { type: 'string' },
+      only: { type: 'string' },
+      members: { type: 'string', default: '25' },
+      grow: { type: 'boolean', default: false },
+      events: { type: 'string', default: '1000000' },
+      profile: { type: 'string' },
+      json: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  return values;
+}
+
+function rowsOf(ours: Figure, peer: Figure | undefined): Row[] {
+  return Object.entries(ours).map(([name, value]) => {
+    const unit = name.slice(name.lastIndexOf(' ') + 1);
+    const figure = row(name.slice(0, -unit.length - 1), value, unit, TARGETS[name]);
+    const other = peer?.[name];
+    return other === undefined ? figure : { ...figure, peer: other, ratio: value / other };
+  });
+}
+
+async function open(url: string, token: string | undefined, members: number): Promise<BenchWorld> {
+  process.stderr.write(`preparing ${members} users and a room on ${url}\n`);
+  return makeWorld(new MatrixClient(url, token), members);
+}
+
+type Options = ReturnType<typeof options>;
+
+async function measure(url: string, names: readonly string[], values: Options): Promise<Row[]> {
+  const token = values['registration-token'];
+  const world = await open(url, token, Number(values.members));
+  const peer = values.peer === undefined ? undefined : await open(values.peer, token, Number(values.members));
+  const rows: Row[] = [];
+  for (const name of names) {
+    const figure = FIGURES[name];
+    if (figure === undefined) continue;
+    process.stderr.write(`measuring ${name}\n`);
+    const ours = await figure(world);
+    rows.push(...rowsOf(ours, peer && (await figure(peer))));
+  }
+  await Promise.all([world.client.close(), peer?.client.close()]);
+  return rows;
+}
+
+/** Rows that hand out every member of the room: they are measured by the event, not by the call. */
+const BY_MEMBER = new Set(['members', 'initialSync']);
+const LARGE_ROOM = 10_000;
+const ACCOUNT_ROOMS = 500;
+
+/** The same figures in a large room of a large database; a rate may be half of what it was, a time twice. */
+async function measureGrown(own: OwnHomeserver, names: readonly string[], values: Options): Promise<Row[]> {
+  const small = await open(own.url, values['registration-token'], Number(values.members));
+  const size = { events: Number(values.events), members: LARGE_ROOM, rooms: ACCOUNT_ROOMS };
+  const before = await figuresOf(small, names);
+  const { world, rows } = await grow(own.configFile, small, size);
+  const after = await figuresOf(world, names);
+  const grown = [...after].map(([name, value]) => {
+    const was = before.get(name) ?? Number.NaN;
+    return row(
+      `grown: ${name}`,
+      value,
+      `(was ${was.toFixed(1)})`,
+      name.endsWith('/s') ? `>= ${was / 2}` : `<= ${was * 2}`,
+    );
+  });
+  const account = await largeInitialSync(world);
+  await small.client.close();
+  return [...rows, ...grown, account];
+}
+
+async function figuresOf(world: BenchWorld, names: readonly string[]): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (const name of names.filter((figure) => !BY_MEMBER.has(figure))) {
+    for (const [value, number] of Object.entries((await FIGURES[name]?.(world)) ?? {})) found.set(value, number);
+  }
+  return found;
+}
+
+async function measureOwn(names: readonly string[], values: Options): Promise<Row[]> {
+  const own = await startOwnHomeserver(values.profile);
+  try {
+    const idle = await own.memory();
+    const process = [
+      row('process start to ready', own.startSeconds, 's', '<= 1.5'),
+      row('idle RSS', idle, 'MB', '<= 130'),
+    ];
+    const rows = await measure(own.url, names, values);
+    const after = row('RSS after the run', await own.memory(), 'MB', '<= 170');
+    const grown = values.grow ? await measureGrown(own, names, values) : [];
+    return [...process, ...rows, after, ...grown];
+  } finally {
+    await own.stop();
+  }
+}
+
+async function main(): Promise<number> {
+  const values = options();
+  const names = values.only?.split(',') ?? Object.keys(FIGURES);
+  const chosen = values.start !== (values.url !== undefined);
+  if (values.help === true || !chosen || names.some((name) => FIGURES[name] === undefined)) {
+    process.stdout.write(HELP);
+    return values.help === true ? 0 : 2;
+  }
+  const rows = values.url === undefined ? await measureOwn(names, values) : await measure(values.url, names, values);
+  printRows(rows);
+  writeRows(values.json, rows);
+  return rows.every((figure) => figure.ok) ? 0 : 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,79 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { generateKeyring } from '../../../homeserver/config/generate-key.ts';
+import { bundle } from '../../support/bundle.ts';
+import { developmentDatabase } from '../../support/dev-database.ts';
+import { freePort } from '../../support/embedded-postgres.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+/** Our homeserver as the image runs it (bundle, one process), on an embedded PostgreSQL with fsync on. */
+export interface OwnHomeserver {
+  url: string;
+  configFile: string;
+  /** From the start of the process to the first 200 of /readyz, s. */
+  startSeconds: number;
+  /** Resident memory now, MB. */
+  memory(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const SERVER_NAME = 'bench.localhost';
+const START_TIMEOUT_MS = 30_000;
+
+/** Starts one; everything it made is gone after `stop`, which writes a CPU profile into the folder `profile` if there is one. */
+export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserver> {
+  const folder = await mkdtemp(join(tmpdir(), 'matrix-bench-'));
+  const database = await developmentDatabase(folder, undefined);
+  const port = await freePort();
+  const config = join(folder, 'homeserver.yaml');
+  await writeFile(join(folder, 'keyring.json'), JSON.stringify(generateKeyring(SERVER_NAME, 86_400)), { mode: 0o600 });
+  await writeFile(config, JSON.stringify(configuration(folder, database, port)));
+  const program = join(await bundle(), 'homeserver.mjs');
+  await promisify(execFile)(process.execPath, [program, 'migrate', 'expand', '--config', config]);
+  const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
+  const started = performance.now();
+  const child = spawn(process.execPath, [...profiling, program, 'serve', '--config', config], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await waitFor(async () => (await fetch(`${url}/readyz`)).ok, {
+    what: `${url} to be ready`,
+    timeoutMs: START_TIMEOUT_MS,
+    everyMs: 10,
+  });
+  const startSeconds = (performance.now() - started) / 1000;
+  const stop = async (): Promise<void> => {
+    await end(child);
+    await database.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { url, configFile: config, startSeconds, memory: () => residentMegabytes(child.pid), stop };
+}
+
+function configuration(folder: string, database: { directory: string; tlsMode: string }, port: number): object {
+  return {
+    serverName: SERVER_NAME,
+    listeners: { http: { host: '127.0.0.1', port }, metrics: { host: '127.0.0.1', port: 0 } },
+    database: { directory: database.directory, tlsMode: database.tlsMode },
+    keyringFile: join(folder, 'keyring.json'),
+    registration: { mode: 'Open' },
+    rateLimits: { enabled: false },
+    logLevel: 'warn',
+  };
+}
+
+async function residentMegabytes(pid: number | undefined): Promise<number> {
+  await pause(3000); // idle: what was under way is through and memory has settled
+  const status = await readFile(`/proc/${pid ?? 0}/status`, 'utf8');
+  return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGINT');
+  await exited;
+}

@@ -1,0 +1,44 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { findProgram } from './local/packages.ts';
+import { childEnvironment } from './settings.ts';
+
+/** A server started as our own child, which ends when we do. */
+export interface ServerProcess {
+  /** SIGTERM, and SIGKILL after 10 s; waits for its end. */
+  stop: () => Promise<void>;
+  /** SIGKILL; waits for its end. */
+  kill: () => Promise<void>;
+  isRunning: () => boolean;
+  pid: number;
+}
+
+const STOP_TIMEOUT_MS = 10_000;
+
+/** Starts a server with its output in a file. Where Linux can do it, it dies with us even if we are killed. */
+export async function startServer(command: string, args: readonly string[], logFile: string): Promise<ServerProcess> {
+  const log = openSync(logFile, 'a');
+  const setpriv = findProgram('setpriv');
+  const [program, words] =
+    setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
+  const child = spawn(program, words, { stdio: ['ignore', log, log], env: childEnvironment() });
+  await once(child, 'spawn').finally(() => closeSync(log));
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${command} has no process id`);
+  return {
+    pid,
+    stop: () => end(child, 'SIGTERM'),
+    kill: () => end(child, 'SIGKILL'),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+  };
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}

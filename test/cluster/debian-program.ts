@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { findProgram } from './local/packages.ts';
+import { withProcessLock } from './process-lock.ts';
+import { step } from './progress.ts';
+import { canRun, runCommand } from './run-command.ts';
+import { readSettings } from './settings.ts';
+
+const TIMEOUT_MS = 15 * 60_000;
+
+/**
+ * A program of a Debian package, taken out of the package into the cache without installing it: some packages start a
+ * server when they are installed. One that the system has is taken as it is.
+ */
+export async function debianProgram(name: string, fromPackage: string): Promise<string> {
+  const installed = findProgram(name);
+  if (installed !== undefined) return installed;
+  const folder = join(readSettings().cacheDir, 'debian', fromPackage);
+  const target = join(folder, 'usr', 'bin', name);
+  if (existsSync(target)) return target;
+  if (!(await canRun('apt-get')) || !(await canRun('dpkg'))) {
+    throw new Error(`${name} is not there: install it (Debian's package ${fromPackage})`);
+  }
+  await withProcessLock('debian', 'another process unpacks a package', async () => {
+    if (!existsSync(target)) await unpack(fromPackage, folder);
+  });
+  return target;
+}
+
+async function unpack(name: string, folder: string): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const draft = await mkdtemp(`${folder}-`);
+  const options = { cwd: draft, timeoutMs: TIMEOUT_MS };
+  await step(`unpacking Debian's package ${name}`, async () => {
+    const update = process.getuid?.() === 0 ? [['update', '-q']] : [];
+    // The user that apt drops to may not write here; root writes all the same.
+    for (const args of [...update, ['download', '-q', '-o', 'APT::Sandbox::User=root', name]]) {
+      await runCommand('apt-get', args, options);
+    }
+    const [file = ''] = (await readdir(draft)).filter((entry) => entry.endsWith('.deb'));
+    await runCommand('dpkg', ['-x', file, 'tree'], options);
+  });
+  await rm(folder, { recursive: true, force: true });
+  await rename(join(draft, 'tree'), folder);
+  await rm(draft, { recursive: true, force: true });
+}

@@ -1,0 +1,242 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, expect, test } from 'vitest';
+import { chooseProvider, loadImage, withCluster } from '../cluster/choose-provider.ts';
+import { kubectl, portForward } from '../cluster/clients.ts';
+import type { ClusterHandle, ClusterProvider } from '../cluster/cluster.ts';
+import { postgresImage } from '../cluster/images/postgres-image.ts';
+import { cgroupFolders } from '../cluster/local/cgroups.ts';
+import { instanceDir } from '../cluster/local/instance.ts';
+import { findProgram } from '../cluster/local/packages.ts';
+import { type NodeProcess, namespaceOf, processesIn } from '../cluster/local/namespaces.ts';
+import { readState, type State } from '../cluster/local/state-file.ts';
+import { isAlive } from '../cluster/process-identity.ts';
+import { runCommand } from '../cluster/run-command.ts';
+import { readSettings } from '../cluster/settings.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const canRun = process.platform === 'linux' && process.getuid?.() === 0;
+const local = (instance: string): Promise<ClusterProvider> => chooseProvider({ provider: 'local', instance });
+const mainFile = join(import.meta.dirname, '..', 'cluster', 'main.ts');
+const first = 'harness-one';
+const second = 'harness-two';
+
+afterAll(async () => {
+  for (const instance of canRun ? [first, second] : []) await (await local(instance)).down();
+});
+
+test.runIf(canRun)('two clusters run pods side by side and leave nothing behind', async () => {
+  const before = await machine();
+  const [one, two] = [await (await local(first)).up(), await (await local(second)).up()];
+  expect(one.nodeAddress).not.toBe(two.nodeAddress);
+  for (const handle of [one, two]) await runPod(handle);
+  const states = [await stateOf(first), await stateOf(second)];
+  await (await local(first)).down();
+  expect(await kubectl(two, ['get', 'pod', 'probe', '-o', 'jsonpath={.status.phase}'])).toBe('Running');
+  await (await local(second)).down();
+  for (const state of states) expectGone(state);
+  expect(await machine()).toEqual(before);
+});
+
+test.runIf(canRun)('a server in an image of ours is reached by name, by NodePort and by a forwarded port', async () => {
+  const image = await postgresImage();
+  await withCluster({ provider: 'local', instance: second }, async (handle) => {
+    await loadImage(handle, image.archive, image.reference);
+    await kubectl(handle, ['apply', '-f', '-'], { input: JSON.stringify(database(image.reference)) });
+    await kubectl(handle, ['wait', '--for=condition=Available', 'deployment/database', '--timeout=120s'], {
+      timeoutMs: 130_000,
+    });
+    const query = 'PGPASSWORD=secret /usr/lib/postgresql/*/bin/psql -h database -U postgres -At -c "select 6 * 7"';
+    const ask = (): Promise<string> => kubectl(handle, ['exec', 'deployment/database', '--', 'sh', '-c', query]);
+    expect(await waitFor(ask, { what: 'an answer through the Service', everyMs: 200 })).toBe('42\n');
+    expect(await isListening(handle.baseUrl(30_432))).toBe(true);
+    const forward = await portForward(handle, 'default', 'service/database', 5432);
+    expect(await isListening(forward.baseUrl)).toBe(true);
+    await forward.stop();
+  });
+});
+
+const victims = [
+  { name: 'kube-apiserver', program: /\/kube-apiserver$/ },
+  { name: 'etcd', program: /\/etcd$/ },
+  { name: 'containerd and kubelet', program: /\/(containerd|kubelet)$/ },
+];
+
+test.runIf(canRun).for(victims)(
+  'a cluster whose $name was killed is repaired with what it held',
+  async ({ program }) => {
+    const provider = await local(first);
+    const handle = await provider.up();
+    await runPod(handle);
+    kill(insideOf(await stateOf(first)).filter((process) => program.test(process.command[0] ?? '')));
+    const repaired = await provider.up();
+    expect(repaired.nodeAddress).toBe(handle.nodeAddress);
+    const phase = (): Promise<string> => kubectl(repaired, ['get', 'pod', 'probe', '-o', 'jsonpath={.status.phase}']);
+    await waitFor(async () => (await phase()) === 'Running', { what: 'the pod to be seen again', timeoutMs: 60_000 });
+  },
+);
+
+const crashes = [
+  { name: 'half of its processes', chosen: (_process: NodeProcess, index: number) => index % 2 === 1 },
+  {
+    name: 'the first process, on which all others hang',
+    chosen: (_process: NodeProcess, index: number) => index === 0,
+  },
+  { name: 'everything but the pods', chosen: ({ command }: NodeProcess) => !(command[0] ?? '').includes('pause') },
+];
+
+test.runIf(canRun).for(crashes)('nothing is left of a cluster after a kill of $name', async ({ chosen }) => {
+  const provider = await local(first);
+  await runPod(await provider.up());
+  const state = await stateOf(first);
+  kill(
+    insideOf(state)
+      .sort((left, right) => left.pid - right.pid)
+      .filter(chosen),
+  );
+  await provider.down();
+  expectGone(state);
+});
+
+test.runIf(canRun).for([150, 400, 800, 2_500, 5_000])(
+  'nothing is left when the harness itself is killed %d ms into starting a cluster',
+  async (delay) => {
+    const before = await machine();
+    const harness = spawn('node', [mainFile, 'up', '--provider', 'local', '--instance', first], { stdio: 'ignore' });
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    harness.kill('SIGKILL');
+    const state = await readState(instanceDir(readSettings().stateDir, first));
+    await (await local(first)).down();
+    if (state !== undefined) expectGone(state);
+    const dir = instanceDir(readSettings().stateDir, first);
+    await waitFor(() => mentionsOf(dir).length === 0, { what: 'every process of the cluster to be gone' });
+    // Killed before it wrote down which interface it takes: the kernel removes that a moment after the processes.
+    await waitFor(async () => isDeepStrictEqual(await machine(), before), { what: 'the machine to be as before' });
+  },
+);
+
+test.runIf(canRun)('nothing is left of a cluster whose record was lost', async () => {
+  const provider = await local(first);
+  await runPod(await provider.up());
+  const state = await stateOf(first);
+  await rm(join(instanceDir(readSettings().stateDir, first), 'state.json'));
+  await provider.down();
+  // Without the record it is not known what else to wait for, but it goes with the processes.
+  await waitFor(() => (expectGone(state), true), { what: 'the cluster to be gone' });
+});
+
+async function runPod(handle: ClusterHandle): Promise<void> {
+  const container = { name: 'pause', image: 'localhost/matrix-operator-pause:1', imagePullPolicy: 'Never' };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe' }, spec: { containers: [container] } };
+  await kubectl(handle, ['apply', '-f', '-'], { input: JSON.stringify(pod) });
+  await kubectl(handle, ['wait', '--for=condition=Ready', 'pod/probe', '--timeout=90s'], { timeoutMs: 100_000 });
+}
+
+/** PostgreSQL with a claim, under the restrictions of Pod Security's strictest level. */
+function database(image: string): object {
+  const labels = { app: 'database' };
+  const securityContext = { runAsNonRoot: true, fsGroup: 999, seccompProfile: { type: 'RuntimeDefault' } };
+  const container = {
+    name: 'postgres',
+    image,
+    imagePullPolicy: 'Never',
+    env: [{ name: 'POSTGRES_PASSWORD', value: 'secret' }],
+    readinessProbe: { tcpSocket: { port: 5432 }, periodSeconds: 1 },
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    volumeMounts: [{ name: 'data', mountPath: '/var/lib/postgresql/data' }],
+  };
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'database' } }];
+  const template = { metadata: { labels }, spec: { securityContext, containers: [container], volumes } };
+  const metadata = { name: 'database' };
+  const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const service = { type: 'NodePort', selector: labels, ports: [{ port: 5432, nodePort: 30_432 }] };
+  return {
+    apiVersion: 'v1',
+    kind: 'List',
+    items: [
+      { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: claim },
+      { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { selector: { matchLabels: labels }, template } },
+      { apiVersion: 'v1', kind: 'Service', metadata, spec: service },
+    ],
+  };
+}
+
+function isListening(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+  }).finally(() => socket.destroy());
+}
+
+async function stateOf(instance: string): Promise<State> {
+  const state = await readState(instanceDir(readSettings().stateDir, instance));
+  if (state === undefined) throw new Error(`${instance} has no state`);
+  return state;
+}
+
+function insideOf(state: State): NodeProcess[] {
+  const namespace = namespaceOf(state.init.pid);
+  if (namespace === undefined) throw new Error(`${state.name} does not run`);
+  return processesIn(namespace);
+}
+
+function kill(processes: readonly NodeProcess[]): void {
+  expect(processes.length).toBeGreaterThan(0);
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It went with another one.
+    }
+  }
+}
+
+function expectGone(state: State): void {
+  const dir = instanceDir(readSettings().stateDir, state.name);
+  expect(isAlive(state.init)).toBe(false);
+  expect(isAlive(state.keeper)).toBe(false);
+  expect(existsSync(dir)).toBe(false);
+  expect(cgroupFolders(state.cgroup)).toEqual([]);
+  if (state.slot !== undefined) expect(existsSync(`/sys/class/net/mxo${state.slot}`)).toBe(false);
+  expect(mentionsOf(dir)).toEqual([]);
+}
+
+/** Processes whose command line or mounts name the folder, in any namespace of the machine. */
+function mentionsOf(dir: string): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter(
+    (pid) => Number(pid) !== process.pid && `${read(pid, 'cmdline')}${read(pid, 'mounts')}`.includes(dir),
+  );
+}
+
+function read(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** What a cluster could leave on the machine outside of its own namespaces. */
+async function machine(): Promise<object> {
+  const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
+  const iptables = findProgram('iptables-save');
+  return {
+    mounts: readFileSync('/proc/self/mounts', 'utf8'),
+    interfaces: readdirSync('/sys/class/net'),
+    routes: await runCommand('ip', ['route', 'show', 'table', 'all']),
+    rules: await runCommand('nft', ['list', 'tables']),
+    iptables: iptables === undefined ? '' : (await runCommand(iptables, [])).replace(/^#.*$/gm, ''),
+    namedNetworks: [...list('/run/netns'), ...list('/var/run/netns')],
+    network: readlinkSync('/proc/self/ns/net'),
+    folders: ['/var/lib/kubelet', '/var/lib/cni', '/etc/cni', '/usr/libexec/kubernetes', '/run/containerd'].filter(
+      existsSync,
+    ),
+  };
+}

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
+import { newClient, type RoomClient } from '../support/room-client.ts';
+import { bodiesOf, SyncReader } from '../support/sync-reader.ts';
+
+let server: TestHomeserver;
+let alice: RoomClient;
+beforeAll(async () => {
+  server = await startHomeserver();
+  alice = await newClient(server, 'alice');
+});
+afterAll(() => server.stop());
+
+test('a timeline filter leaves out the rooms that it names, and only their timelines', async () => {
+  const [wanted, unwanted] = [await alice.createRoom(), await alice.createRoom({ name: 'quiet' })];
+  for (const roomId of [wanted, unwanted]) await alice.send(roomId, 'said');
+  const reader = new SyncReader(server, alice);
+  for (const timeline of [{ not_rooms: [unwanted] }, { rooms: [wanted] }]) {
+    const { join } = (await reader.sync({ filter: { room: { timeline } } })).rooms;
+    expect(bodiesOf(join[wanted]?.timeline.events ?? [])).toEqual(['said']);
+    expect(join[unwanted]?.timeline.events).toEqual([]);
+    expect(JSON.stringify(join[unwanted]?.state)).toContain('quiet');
+  }
+});
+
+const wrongIds = [
+  { room: { timeline: { rooms: ['not_a_room_id'] } } },
+  { room: { not_rooms: ['#alias:test.example'] } },
+  { room: { state: { senders: ['not_a_sender_id'] } } },
+  { presence: { not_senders: ['@nobody'] } },
+];
+
+test.for(wrongIds)('a filter with what is no id is refused: %j', async (filter) => {
+  const answer = await alice.request('POST', `/user/${alice.userId}/filter`, filter);
+  expect(answer).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
+});
+
+test.for(['b', 'f'])('a filter of /messages that leaves the room out gives nothing, in direction %s', async (dir) => {
+  const roomId = await alice.createRoom();
+  await alice.send(roomId, 'said');
+  const reader = new SyncReader(server, alice);
+  const filter = JSON.stringify({ not_rooms: [roomId] });
+  expect((await reader.messages(roomId, { dir, filter })).chunk).toEqual([]);
+  expect(bodiesOf((await reader.messages(roomId, { dir, filter: '{}', limit: '50' })).chunk)).toEqual(['said']);
+});
+
+test('history without a direction is refused, to those who may not see the room for that reason', async () => {
+  const roomId = await alice.createRoom();
+  const path = `/rooms/${roomId}/messages`;
+  expect(await alice.request('GET', path)).toMatchObject({ status: 400, body: { errcode: 'M_MISSING_PARAM' } });
+  const mallory = await newClient(server);
+  expect(await mallory.request('GET', path)).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+});

@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import { waitFor } from '../../support/wait-for.ts';
+import type { Proxy } from './killing-proxy.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+
+/** An operator that is a process of its own, works in one namespace through the proxy, and dies at its first write. */
+export interface MortalOperator {
+  readonly namespace: string;
+  readonly proxy: Proxy;
+  /** For its log. */
+  readonly folder: string;
+  /** Program to run in place of the operator's own: it says `wrote …` of each write to a database and ends itself. */
+  readonly program?: string;
+}
+
+/**
+ * One life: it ends by SIGKILL as soon as one write is committed and before its answer arrives, or when `isDone`. Gives back
+ * what was written.
+ */
+export async function liveOnce(operator: MortalOperator, isDone: () => Promise<boolean>): Promise<string | undefined> {
+  let written: string | undefined;
+  const child = spawnOperator(operator);
+  const dead = once(child, 'exit');
+  child.stdout?.on('data', (chunk: Buffer) => {
+    written ??= /^wrote .*/m.exec(chunk.toString())?.[0];
+  });
+  operator.proxy.onWrite = (what) => {
+    written ??= what;
+    child.kill('SIGKILL');
+    return false;
+  };
+  try {
+    await waitFor(async () => written !== undefined || child.exitCode !== null || (await isDone()), {
+      what: 'a write or the end of the work',
+      timeoutMs: 60_000,
+    });
+  } finally {
+    child.kill('SIGKILL');
+    await dead;
+  }
+  return written;
+}
+
+/** Lives until `isDone`; gives back all that was written, one write a life. Throws beyond `maxLives`. */
+export async function liveUntil(
+  operator: MortalOperator,
+  isDone: () => Promise<boolean>,
+  maxLives: number,
+): Promise<string[]> {
+  const writes: string[] = [];
+  for (let lives = 0; !(await isDone()); lives += 1) {
+    if (lives >= maxLives) throw new Error(`not done after ${maxLives} lives:\n${writes.join('\n')}`);
+    const written = await liveOnce(operator, isDone);
+    if (written !== undefined) writes.push(written);
+  }
+  return writes;
+}
+
+function spawnOperator({ namespace, proxy, folder, program }: MortalOperator): ChildProcess {
+  const settings = {
+    KUBECONFIG: proxy.kubeconfigPath,
+    MATRIX_OPERATOR_WATCH_NAMESPACES: namespace,
+    MATRIX_OPERATOR_SECRET_NAMESPACES: namespace,
+    MATRIX_OPERATOR_LEADER_ELECTION: 'false',
+    MATRIX_OPERATOR_HEALTH_HOST: '127.0.0.1',
+    MATRIX_OPERATOR_HEALTH_PORT: '0',
+    MATRIX_OPERATOR_HOMESERVER_IMAGE: 'localhost/matrix-operator:test',
+    MATRIX_OPERATOR_CLUSTER_NAME: 'test',
+  };
+  const log = openSync(join(folder, 'operator.log'), 'a');
+  const words = program === undefined ? [join(ROOT, 'operator', 'main.ts'), 'run'] : [program];
+  const stdout = program === undefined ? log : 'pipe';
+  return spawn(process.execPath, words, { env: { ...process.env, ...settings }, stdio: ['ignore', stdout, log] });
+}

@@ -1,0 +1,3 @@
+import { coverageReport, specCoverage } from './spec-coverage.ts';
+
+process.stdout.write(coverageReport(await specCoverage()));
