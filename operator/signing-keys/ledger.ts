@@ -25,6 +25,11 @@ const SELECT_KEYRING = `select floor(extract(epoch from clock_timestamp()) * 100
   k.generation::float8 as generation, k.content, floor(extract(epoch from k.decided_at) * 1000)::float8 as at,
   k.restarted::float8 as restarted from (values (1)) v left join matrix_operator.keyring k on true`;
 /**
+ * Two sessions that insert the same key at once: `on conflict` decides by the name alone, so the later one may meet the
+ * unique key_id first and fail (seen). Readers are not held up.
+ */
+const LOCK_KEYS = 'lock table matrix_operator.signing_key in share row exclusive mode';
+/**
  * The first writer of a name wins, and its key stays the key of that name; a state is only ever raised, and a time once
  * written only becomes earlier.
  */
@@ -90,7 +95,12 @@ export interface Recorded extends PublicKey {
 /** Adds a key or raises its state; nothing happens if that was done already or the name has another key. */
 export async function recordKey(login: DatabaseLogin, key: Recorded): Promise<void> {
   const { name, keyId, publicKey, state, expiredTs = null, isEarlier = false } = key;
-  await run(login, RECORD_KEY, [name, keyId, publicKey, state, rankOf(state), expiredTs, isEarlier]);
+  await withSession(login, (session) =>
+    session.transaction(async () => {
+      await session.query(LOCK_KEYS);
+      await session.query(RECORD_KEY, [name, keyId, publicKey, state, rankOf(state), expiredTs, isEarlier]);
+    }),
+  );
 }
 
 /** All moves in one transaction; if one of them was made already by somebody else, none is made. */

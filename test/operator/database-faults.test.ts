@@ -219,16 +219,15 @@ test('a restart of the server in the middle is survived', async () => {
 });
 
 test('cut after any number of bytes, making a database fails as DatabaseUnreachable and goes on from there', async () => {
-  // A way of its own: the operator of the other tests works over theirs.
-  const own = await new TcpProxy(server.address).start();
-  const admin = {
-    host: '127.0.0.1',
-    port: own.port,
-    ...plain,
-    database: 'postgres',
-    tls: { mode: 'Disable' as const },
-    credentials: 'Secret x/plain',
-  };
+  // A server of its own: sessions that were cut end only with their statement, and must be waited for by their number.
+  const alone = await startPostgres({ settings: { fsync: 'off' } });
+  const own = await new TcpProxy(alone.address).start();
+  const { username, password } = alone.address;
+  const login = { host: '127.0.0.1', username, password, database: 'postgres', tls: { mode: 'Disable' as const } };
+  const admin = { ...login, port: own.port, credentials: 'Secret x/admin' };
+  const direct = { ...login, port: alone.address.port, credentials: '' };
+  const sessions = "select 1 from pg_stat_activity where application_name = 'matrix-operator'";
+  const noSession = async () => (await sql(direct, sessions)).length === 0;
   const wanted = wish('mhs_cut');
   const work = () => provisionDatabase({ admin, wanted, password: 'pw', resource: 'test/cut' });
   let failures = 0;
@@ -240,6 +239,7 @@ test('cut after any number of bytes, making a database fails as DatabaseUnreacha
     );
     if (error === undefined) break;
     failures += 1;
+    await waitFor(noSession, { what: 'the end of the sessions that were cut' });
     expect(error).toBeInstanceOf(OperatorError);
     expect(error).toMatchObject({ reason: 'DatabaseUnreachable' });
   }
@@ -248,6 +248,7 @@ test('cut after any number of bytes, making a database fails as DatabaseUnreacha
   expect(await work()).toMatchObject({ ok: true });
   expect(await work()).toMatchObject({ ok: true, changes: 0 });
   await own.close();
+  await alone.stop();
 });
 
 test('twelve databases made at once on one server never take more than 8 sessions of it', async () => {

@@ -1,93 +1,133 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import * as z from 'zod';
-
-/** What is read of a vitest JSON report. */
-const Report = z.looseObject({
-  numPassedTests: z.int(),
-  numFailedTests: z.int(),
-  numTotalTestSuites: z.int(),
-  numFailedTestSuites: z.int(),
-});
+import type { Tally } from './test-report.ts';
+import { readReport } from './test-report.ts';
 
 const CHECKS = ['types', 'format:check', 'lint', 'deps', 'dead', 'generate:check'] as const;
 const PROJECTS = ['unit', 'storage', 'homeserver', 'operator', 'e2e'] as const;
+const REPORTS = join('.cache', 'test-reports');
 
-const HELP = `npm test: every check, in order: static checks, then the tests of each level.
+const HELP = `npm test: every check: static checks, then the tests of each level.
 
   --only NAME[,NAME]   just these parts (${[...CHECKS, ...PROJECTS].join(', ')})
   --help               this text
 
-The last line is "N passed, N failed"; a static check counts as one.
+Static checks and unit tests run beside the end-to-end tests, which wait half of their time; what those print comes
+after the quick parts. The last line is "N passed, N failed"; a static check counts as one.
 `;
 
-interface Tally {
-  passed: number;
-  failed: number;
+interface Part {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** How it went, once its program ended with this code. */
+  tally(code: number): Tally;
 }
 
-function run(command: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
-}
+const check = (name: string): Part => ({
+  name,
+  command: ['npm', 'run', '--silent', name],
+  tally: (code) =>
+    code === 0
+      ? { passed: 1, failed: 0, failures: [] }
+      : { passed: 0, failed: 1, failures: [`npm run ${name} ended with exit code ${code}`] },
+});
 
-async function runCheck(name: string): Promise<Tally> {
-  const code = await run('npm', ['run', '--silent', name]);
-  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
-}
-
-async function runProject(name: string, reports: string): Promise<Tally> {
-  const file = join(reports, `${name}.json`);
+function project(name: string): Part {
+  const file = join(REPORTS, `${name}.json`);
   rmSync(file, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const code = await run('npx', ['vitest', 'run', '--project', name, ...reporters]);
-  const tally = existsSync(file) ? readReport(file) : { passed: 0, failed: 0 };
-  // A run that failed, or ran nothing, without a failed test of its own still counts as one failure.
-  if (tally.failed === 0 && (code !== 0 || tally.passed === 0)) tally.failed = 1;
-  return tally;
+  return {
+    name,
+    command: ['npx', 'vitest', 'run', '--project', name, ...reporters],
+    tally: (code) => readReport(file, code),
+  };
 }
 
-function readReport(file: string): Tally {
-  const report = Report.parse(JSON.parse(readFileSync(file, 'utf8')));
-  return { passed: report.numPassedTests, failed: report.numFailedTests };
+interface RunOptions {
+  /** Gets all that the part writes; without it the part writes on our own output. */
+  readonly print?: (text: string) => void;
+  /** Gives way to what runs beside it. */
+  readonly isNice?: boolean;
 }
 
-async function main(): Promise<number> {
+async function run({ name, command, tally }: Part, { print, isNice = false }: RunOptions = {}): Promise<Tally> {
+  const say = print ?? toOutput;
+  say(`\n=== ${name}\n`);
+  const started = performance.now();
+  const [program, ...words] = command;
+  const output = print === undefined ? 'inherit' : 'pipe';
+  const child = spawn(program, words, { stdio: ['ignore', output, output] });
+  if (isNice && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', say);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve(status ?? 1));
+  });
+  const result = tally(code);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  say(`=== ${name}: ${result.passed} ok, ${result.failed} not ok in ${seconds} s\n`);
+  return result;
+}
+
+const toOutput = (text: string): void => void process.stdout.write(text);
+
+async function runInOrder(parts: readonly Part[], options?: RunOptions): Promise<Tally[]> {
+  const tallies: Tally[] = [];
+  for (const part of parts) tallies.push(await run(part, options));
+  return tallies;
+}
+
+/** Begins a part while others print; its output is kept until it is shown, and goes on from there. */
+function begin(part: Part): { show(): Promise<Tally> } {
+  let print: ((text: string) => void) | undefined;
+  let kept = '';
+  const tally = run(part, { print: (text) => (print === undefined ? (kept += text) : print(text)) });
+  const show = () => {
+    toOutput(kept);
+    print = toOutput;
+    return tally;
+  };
+  return { show };
+}
+
+async function runAll(wanted: (name: string) => boolean): Promise<Tally[]> {
+  const quick = [...CHECKS.filter(wanted).map(check), ...(wanted('unit') ? [project('unit')] : [])];
+  const timed = (['storage', 'homeserver', 'operator'] as const).filter(wanted).map(project);
+  if (!wanted('e2e')) return [...(await runInOrder(quick)), ...(await runInOrder(timed))];
+  toOutput('=== e2e has begun; what it prints follows after the quick parts\n');
+  const e2e = begin(project('e2e'));
+  const tallies = await runInOrder(quick, { isNice: true });
+  return [...tallies, await e2e.show(), ...(await runInOrder(timed))];
+}
+
+function readArguments(): { wanted: (name: string) => boolean } | { code: number } {
   const { values } = parseArgs({ options: { only: { type: 'string' }, help: { type: 'boolean' } } });
   if (values.help === true) {
     process.stdout.write(HELP);
-    return 0;
+    return { code: 0 };
   }
   const only = values.only?.split(',');
   const unknown = only?.filter((name) => ![...CHECKS, ...PROJECTS].some((known) => known === name)) ?? [];
   if (unknown.length > 0) {
     process.stderr.write(`unknown part: ${unknown.join(', ')}\n\n${HELP}`);
-    return 2;
+    return { code: 2 };
   }
-  const wanted = (name: string) => only === undefined || only.includes(name);
-  const reports = join('.cache', 'test-reports');
-  mkdirSync(reports, { recursive: true });
-  const total: Tally = { passed: 0, failed: 0 };
-  const parts = [
-    ...CHECKS.filter(wanted).map((name) => ({ name, start: () => runCheck(name) })),
-    ...PROJECTS.filter(wanted).map((name) => ({ name, start: () => runProject(name, reports) })),
-  ];
-  for (const part of parts) {
-    process.stdout.write(`\n=== ${part.name}\n`);
-    const started = performance.now();
-    const tally = await part.start();
-    total.passed += tally.passed;
-    total.failed += tally.failed;
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    process.stdout.write(`=== ${part.name}: ${tally.passed} ok, ${tally.failed} not ok in ${seconds} s\n`);
-  }
-  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
-  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+  return { wanted: (name) => only === undefined || only.includes(name) };
+}
+
+async function main(): Promise<number> {
+  const read = readArguments();
+  if ('code' in read) return read.code;
+  mkdirSync(REPORTS, { recursive: true });
+  const tallies = await runAll(read.wanted);
+  const failures = tallies.flatMap((tally) => tally.failures);
+  if (failures.length > 0) process.stdout.write(`\n=== what failed\n\n${failures.join('\n\n')}\n`);
+  const sum = (of: 'passed' | 'failed') => tallies.reduce((total, tally) => total + tally[of], 0);
+  process.stdout.write(`\n${sum('passed')} passed, ${sum('failed')} failed\n`);
+  return sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -65,7 +65,8 @@ export class TcpProxy {
     if (this.#mode !== 'open') return;
     const upstream = connect(this.#target);
     upstream.on('error', () => socket.destroy());
-    upstream.once('close', () => socket.destroy());
+    // After what was answered last: a server that refuses a login closes right after its words.
+    upstream.once('close', () => setTimeout(() => socket.end(), this.delayMs));
     socket.once('close', () => upstream.destroy());
     let left = this.cutAfter;
     upstream.on('data', (chunk: Buffer) => {
