@@ -31,6 +31,8 @@ export interface Caches {
   readonly httpRoutes: Cache<HttpRouteCopy>;
   /** The cache of any owned kind, those above included. */
   owned(kind: OwnedKind): Cache<ChildCopy>;
+  /** Whether a namespace is known to be being deleted; never where only single namespaces are watched. */
+  isTerminating(namespace: string): boolean;
   /** Version of a Secret or ConfigMap; undefined where it is not there or not watched. */
   versionOf(resource: Resource, name: ObjectName): string | undefined;
   /** Tells the caches of children what was written, which is no news then. */
@@ -106,7 +108,27 @@ export function createCaches(options: CacheOptions): { caches: Caches; reflector
     }
   };
   const assumeStatus = (object: KubeObject) => assume(KINDS.homeserver, object);
-  return { caches: { homeservers, ...caches, versionOf, assume, assumeStatus }, reflectors };
+  const terminating = watchNamespaces(options, homeservers);
+  reflectors.optional.push(...terminating);
+  const isTerminating = (namespace: string) => terminating.some((reflector) => reflector.get(namespace) !== undefined);
+  return { caches: { homeservers, ...caches, isTerminating, versionOf, assume, assumeStatus }, reflectors };
+}
+
+/** The namespaces that are being deleted. Not waited for at the start: without this right all else works. */
+function watchNamespaces(options: CacheOptions, homeservers: Cache<HomeserverCopy>): Reflector<string>[] {
+  if (options.namespaces.length > 0) return [];
+  const reflector = createReflector({
+    ...options,
+    namespace: undefined,
+    resource: KINDS.namespace,
+    keep: ({ metadata }) => (metadata.deletionTimestamp === undefined ? undefined : metadata.name),
+    keysOf: (name) =>
+      homeservers
+        .values()
+        .filter(({ resource }) => resource?.metadata.namespace === name)
+        .map(({ key }) => key),
+  });
+  return [reflector];
 }
 
 type WatchChildren = <Kept extends ChildCopy>(kind: OwnedKind, keep: (object: KubeObject) => Kept) => Cache<Kept>;
@@ -114,7 +136,7 @@ type WatchChildren = <Kept extends ChildCopy>(kind: OwnedKind, keep: (object: Ku
 /** One cache a kind; those whose status matters keep more than the usual. */
 function ownedCaches(
   watchChildren: WatchChildren,
-): Omit<Caches, 'homeservers' | 'versionOf' | 'assume' | 'assumeStatus'> {
+): Omit<Caches, 'homeservers' | 'isTerminating' | 'versionOf' | 'assume' | 'assumeStatus'> {
   const deployments = watchChildren(OWNED_KINDS.deployment, deploymentCopy);
   const jobs = watchChildren(OWNED_KINDS.job, jobCopy);
   const claims = watchChildren(OWNED_KINDS.persistentVolumeClaim, claimCopy);

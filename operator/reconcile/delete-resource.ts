@@ -16,7 +16,7 @@ const STOP_MS = 90_000;
 /** How long the deletion of a whole namespace waits for a database, in ms. */
 const NAMESPACE_MS = 300_000;
 const SESSIONS_LOOK_MS = 2000;
-const TERMINATING_LOOK_MS = 5000;
+const TERMINATING_LOOK_MS = 2000;
 
 /**
  * The way out of a resource with the finalizer: stop the pods, drop the database if it is ours, delete what was retained, let

@@ -6,7 +6,7 @@ import type { EventRecorder } from '../runtime/events.ts';
 import type { KubeClient } from '../runtime/kube-client.ts';
 import type { Catalogue } from '../upgrades/catalogue.ts';
 import type { Caches } from './caches.ts';
-import type { DeletionAges } from './deletion-ages.ts';
+import type { Deletions } from './deletions.ts';
 import type { UpgradeTurns } from './upgrade-turns.ts';
 
 /** How long things of an upgrade take; shorter in tests, never none. In seconds. */
@@ -50,7 +50,7 @@ export interface Environment {
   /** Which optional kinds this cluster has. */
   readonly discovery: ApiDiscovery;
   readonly turns: UpgradeTurns;
-  readonly deletions: DeletionAges;
+  readonly deletions: Deletions;
   readonly events: EventRecorder;
   readonly settings: ReconcileSettings;
   /** undefined: nobody looks at servers from outside. */

@@ -20,7 +20,7 @@ import { createWorkQueue } from '../runtime/work-queue.ts';
 import type { Caches, Reflectors } from './caches.ts';
 import { createCaches } from './caches.ts';
 import { countResources } from './count-resources.ts';
-import { createDeletionAges } from './deletion-ages.ts';
+import { createDeletions } from './deletions.ts';
 import type { ReconcileSettings } from './environment.ts';
 import { KINDS, OPENSHIFT_MARK, OWNED_KINDS } from './kinds.ts';
 import { leaveNamespace } from './leave-namespace.ts';
@@ -95,7 +95,7 @@ export async function startOperator(options: OperatorOptions, stop: AbortSignal)
   const checker = startChecker(options, (key) => queue.add(key, 'change'));
   const { settings, now = Date.now } = options;
   const turns = createUpgradeTurns(caches.homeservers, settings.maxConcurrentUpgrades);
-  const deletions = createDeletionAges(options.clock);
+  const deletions = createDeletions(options.clock);
   const client = createRememberingClient({
     client: direct,
     kinds: [KINDS.secret],

@@ -5,6 +5,7 @@ import type { Verdict } from '../runtime/work-queue.ts';
 import { announce, tellNews } from './announce.ts';
 import { buildPausedStatus, buildSeenStatus, buildStatus } from './build-status.ts';
 import { deleteResource } from './delete-resource.ts';
+import { endWithNamespace } from './end-with-namespace.ts';
 import { ensureFinalizer } from './finalizer.ts';
 import type { Environment } from './environment.ts';
 import { observeChildren } from './observe.ts';
@@ -51,6 +52,7 @@ async function reconcileOnce(env: Environment, key: string, signal: AbortSignal)
       env.checker?.forget(key);
       return await deleteResource(ctx);
     }
+    if (env.caches.isTerminating(ctx.owner.namespace)) return await endWithNamespace(ctx);
     const held = withVersion(ctx, await ensureFinalizer(ctx));
     return held.homeserver.spec.paused ? await runPaused(held) : await run(held);
   } catch (error) {

@@ -5,23 +5,24 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { readSecret } from '../../operator/reconcile/secret-data.ts';
-import type { KubeObject, Resource } from '../../operator/runtime/kube-object.ts';
+import type { KubeObject } from '../../operator/runtime/kube-object.ts';
 import { waitFor } from '../support/wait-for.ts';
+import {
+  deleteNamespace,
+  eventReasons,
+  makeClaim,
+  offerServer,
+  onServer,
+  secretNames,
+  takeContents,
+  untouched,
+} from './support/deleted.ts';
 import { liveUntil } from './support/killed-operator.ts';
 import { startProxy } from './support/killing-proxy.ts';
 import type { RunningOperator, Stage, StartOptions } from './support/stage.ts';
-import {
-  applyHomeserver,
-  conditionOf,
-  openStage,
-  readHomeserver,
-  sorted,
-  waitReady,
-  writeSecret,
-} from './support/stage.ts';
+import { applyHomeserver, conditionOf, openStage, readHomeserver, waitReady, writeSecret } from './support/stage.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
 
-const EVENTS: Resource = { apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true };
 const FINALIZER = 'matrix-operator.dev/database';
 
 let stage: Stage;
@@ -88,56 +89,6 @@ async function databaseOf(namespace: string): Promise<string> {
   return (await readHomeserver(stage, namespace)).status.database?.name ?? expect.fail('no database');
 }
 
-/** What of a homeserver is on the server: its database, its roles. */
-async function onServer(name: string): Promise<string[]> {
-  const rows = await stage.sql(
-    `select 'database' as what from pg_database where datname = $1
-     union all select rolname from pg_roles where rolname in ($1, $1 || '_0', $1 || '_1')`,
-    [name],
-  );
-  return sorted(rows.map(({ what }) => String(what)));
-}
-
-const untouched = (name: string) => ['database', name, `${name}_0`];
-
-async function secretNames(namespace: string): Promise<string[]> {
-  const { items } = await stage.client.list(KINDS.secret, { namespace });
-  return sorted(items.map(({ metadata }) => metadata.name));
-}
-
-async function eventReasons(namespace: string): Promise<string[]> {
-  const { items } = await stage.client.list(EVENTS, { namespace });
-  return items.map((event) => `${String(event['type'])} ${String(event['reason'])}`);
-}
-
-async function makeClaim(namespace: string, name: string, labels: Record<string, string>): Promise<void> {
-  const manifest = {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: { namespace, name, labels },
-    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-  };
-  await stage.client.create(KINDS.persistentVolumeClaim, manifest, 'test');
-}
-
-/** What `kubectl delete namespace` and the namespace controller do, Secrets and Deployment first. */
-async function deleteNamespace(namespace: string): Promise<void> {
-  await stage.client.delete(KINDS.namespace, { name: namespace });
-  for (const kind of [KINDS.secret, KINDS.deployment, KINDS.job]) {
-    for (const { metadata } of (await stage.client.list(kind, { namespace })).items) {
-      await stage.client.delete(kind, { namespace, name: metadata.name });
-    }
-  }
-  await remove(namespace);
-}
-
-async function offerServer(platform: string, port: number): Promise<void> {
-  const { host, username, password } = stage.postgres;
-  const metadata = { namespace: platform, name: 'entry', labels: { 'matrix-operator.dev/database-server': 'shared' } };
-  const stringData = { host, port: String(port), username, password, tls: 'Disable', namespaces: '*' };
-  await stage.client.apply(KINDS.secret, { apiVersion: 'v1', kind: 'Secret', metadata, stringData }, 'platform');
-}
-
 test('Retain has no finalizer: deleted without any operator the resource is gone at once, and all data stays', async () => {
   const namespace = await stage.namespace();
   const operator = await startOperator(namespace);
@@ -148,7 +99,7 @@ test('Retain has no finalizer: deleted without any operator the resource is gone
   await operator.stop();
   await remove(namespace);
   expect(await find(namespace)).toBeUndefined();
-  expect(await onServer(name)).toEqual(untouched(name));
+  expect(await onServer(stage, name)).toEqual(untouched(name));
 });
 
 test('switching the policy adds and removes the finalizer at once, and leaves those of others', async () => {
@@ -174,19 +125,19 @@ test('Delete drops database and roles, deletes Secrets and volume claims that we
   await waitReady(stage, namespace);
   const name = await databaseOf(namespace);
   const retained = { 'matrix-operator.dev/retained': 'true', 'matrix-operator.dev/homeserver': 'chat' };
-  await makeClaim(namespace, 'media', retained);
-  await makeClaim(namespace, 'of-another', { ...retained, 'matrix-operator.dev/homeserver': 'other' });
+  await makeClaim(stage, namespace, 'media', retained);
+  await makeClaim(stage, namespace, 'of-another', { ...retained, 'matrix-operator.dev/homeserver': 'other' });
   await remove(namespace);
   await waitGone(namespace);
-  expect(await onServer(name)).toEqual([]);
+  expect(await onServer(stage, name)).toEqual([]);
   expect(await stage.client.get(KINDS.deployment, { namespace, name: 'chat' })).toBeUndefined();
   // Kubernetes collects the keyring, which belongs to the resource.
-  expect(await secretNames(namespace)).toEqual(['chat-keyring', 'pg-admin']);
+  expect(await secretNames(stage, namespace)).toEqual(['chat-keyring', 'pg-admin']);
   const claims = (await stage.client.list(KINDS.persistentVolumeClaim, { namespace })).items;
   expect(claims.filter(({ metadata }) => metadata.deletionTimestamp === undefined)).toEqual([
     expect.objectContaining({ metadata: expect.objectContaining({ name: 'of-another' }) as unknown }),
   ]);
-  expect(await eventReasons(namespace)).toContain('Normal DatabaseDropped');
+  expect(await eventReasons(stage, namespace)).toContain('Normal DatabaseDropped');
 });
 
 test('a rotated database is dropped with both of its logins', async () => {
@@ -199,10 +150,10 @@ test('a rotated database is dropped with both of its logins', async () => {
   await waitFor(async () => (await readHomeserver(stage, namespace)).status.database?.passwordVersion === 2, {
     what: 'the rotation',
   });
-  expect(await onServer(name)).toEqual([...untouched(name), `${name}_1`]);
+  expect(await onServer(stage, name)).toEqual([...untouched(name), `${name}_1`]);
   await remove(namespace);
   await waitGone(namespace);
-  expect(await onServer(name)).toEqual([]);
+  expect(await onServer(stage, name)).toEqual([]);
 });
 
 test('sessions of the replicas are waited for; after 90 seconds they are ended', async () => {
@@ -218,10 +169,10 @@ test('sessions of the replicas are waited for; after 90 seconds they are ended',
   const view = await waitCondition(namespace, 'Reconciling', 'Deleting');
   expect(conditionOf(view, 'Stalled')?.status).toBe('False');
   expect(await stage.client.get(KINDS.deployment, { namespace, name: 'chat' })).toBeUndefined();
-  expect(await onServer(name)).toEqual(untouched(name));
+  expect(await onServer(stage, name)).toEqual(untouched(name));
   ahead = 91_000;
   await waitGone(namespace);
-  expect(await onServer(name)).toEqual([]);
+  expect(await onServer(stage, name)).toEqual([]);
   await expect(lingering.query('select 1')).rejects.toThrow();
   await lingering.end().catch(() => undefined);
 });
@@ -243,9 +194,15 @@ test.for([
     await remove(namespace);
     await startOperator(namespace);
     await waitGone(namespace);
-    expect(await onServer(name)).toEqual(untouched(name));
-    expect(await secretNames(namespace)).toEqual(['chat-app', 'chat-db', 'chat-key-k1', 'chat-keyring', 'pg-admin']);
-    expect(await eventReasons(namespace)).toContain('Warning DatabaseKept');
+    expect(await onServer(stage, name)).toEqual(untouched(name));
+    expect(await secretNames(stage, namespace)).toEqual([
+      'chat-app',
+      'chat-db',
+      'chat-key-k1',
+      'chat-keyring',
+      'pg-admin',
+    ]);
+    expect(await eventReasons(stage, namespace)).toContain('Warning DatabaseKept');
   },
 );
 
@@ -262,8 +219,8 @@ test('a server that is away stalls the deletion; Retain in the meantime lets go,
   expect(await finalizers(namespace)).toEqual([FINALIZER]);
   await applyHomeserver(stage, namespace, { deletion: { policy: 'Retain' }, ...overProxy() });
   await waitGone(namespace);
-  expect(await onServer(name)).toEqual(untouched(name));
-  expect(await secretNames(namespace)).toContain('chat-db');
+  expect(await onServer(stage, name)).toEqual(untouched(name));
+  expect(await secretNames(stage, namespace)).toContain('chat-db');
 });
 
 test('a server that comes back lets the deletion end by itself', async () => {
@@ -277,12 +234,12 @@ test('a server that comes back lets the deletion end by itself', async () => {
   await waitCondition(namespace, 'Stalled', 'DatabaseUnreachable');
   proxy.mode = 'open';
   await waitGone(namespace);
-  expect(await onServer(name)).toEqual([]);
+  expect(await onServer(stage, name)).toEqual([]);
 });
 
 test('a namespace that is deleted with serverRef: the database is dropped although all Secrets went first', async () => {
   const [platform, namespace] = [await stage.namespace(), await stage.namespace()];
-  await offerServer(platform, stage.postgres.port);
+  await offerServer(stage, platform, stage.postgres.port);
   await startOperator(namespace, { namespace: platform });
   await stage.client.apply(
     KINDS.homeserver,
@@ -296,9 +253,46 @@ test('a namespace that is deleted with serverRef: the database is dropped althou
   );
   await waitReady(stage, namespace);
   const name = await databaseOf(namespace);
-  await deleteNamespace(namespace);
+  await deleteNamespace(stage, namespace);
   await waitGone(namespace);
-  expect(await onServer(name)).toEqual([]);
+  expect(await onServer(stage, name)).toEqual([]);
+});
+
+test('a namespace that is deleted: what runs is stopped and the database dropped before Kubernetes comes to the resource', async () => {
+  const [keeps, drops] = [await stage.namespace(), await stage.namespace()];
+  await startOperator(drops, { watchNamespaces: [], secretNamespaces: 'all' });
+  await applyHomeserver(stage, keeps);
+  await applyHomeserver(stage, drops, toDelete(drops));
+  await Promise.all([waitReady(stage, keeps), waitReady(stage, drops)]);
+  const [kept, dropped] = [await databaseOf(keeps), await databaseOf(drops)];
+  for (const name of [keeps, drops]) await stage.client.delete(KINDS.namespace, { name });
+  await waitFor(async () => (await finalizers(drops)).length === 0, { what: 'the finalizer to go', timeoutMs: 60_000 });
+  const isStopped = async (namespace: string) =>
+    (await stage.client.get(KINDS.deployment, { namespace, name: 'chat' })) === undefined;
+  for (const namespace of [keeps, drops]) {
+    await waitFor(() => isStopped(namespace), { what: 'the Deployment to go', timeoutMs: 60_000 });
+    expect(await find(namespace)).toBeDefined();
+  }
+  expect([await onServer(stage, kept), await onServer(stage, dropped)]).toEqual([untouched(kept), []]);
+});
+
+test('a namespace that is deleted with server: its Secrets may go while the replicas still end', async () => {
+  const namespace = await stage.namespace();
+  await startOperator(namespace, { watchNamespaces: [], secretNamespaces: 'all' });
+  await applyHomeserver(stage, namespace, toDelete(namespace));
+  await waitReady(stage, namespace);
+  const name = await databaseOf(namespace);
+  const { username = '', password = '' } =
+    (await readSecret(stage.client, { namespace, name: 'chat-db' }))?.values ?? {};
+  const lingering = await stage.connect({ username, password, database: name });
+  await stage.client.delete(KINDS.namespace, { name: namespace });
+  await waitCondition(namespace, 'Reconciling', 'Deleting');
+  await takeContents(stage, namespace);
+  expect(await secretNames(stage, namespace)).toEqual([]);
+  expect(await onServer(stage, name)).toEqual(untouched(name));
+  await lingering.end();
+  await waitGone(namespace);
+  expect(await onServer(stage, name)).toEqual([]);
 });
 
 test('a namespace that is deleted while its server is gone: after 5 minutes it is let go, told by metric and log', async () => {
@@ -308,7 +302,7 @@ test('a namespace that is deleted while its server is gone: after 5 minutes it i
   await waitReady(stage, namespace);
   const name = await databaseOf(namespace);
   proxy.mode = 'refuse';
-  await deleteNamespace(namespace);
+  await deleteNamespace(stage, namespace);
   // The Secret went with the namespace, so nothing but time can end this: it runs from the first look at the deletion.
   const isLooked = async () => (await readHomeserver(stage, namespace)).status.conditions.some(isWayOut);
   await waitFor(isLooked, { what: 'the deletion to be looked at', timeoutMs: 60_000 });
@@ -322,7 +316,7 @@ test('a namespace that is deleted while its server is gone: after 5 minutes it i
   const errors = operator.lines.filter((line) => line.includes('a database was left behind'));
   expect(errors).toHaveLength(1);
   expect(errors[0]).toContain(`database ${name} on 127.0.0.1:${proxy.port}`);
-  expect(await onServer(name)).toEqual(untouched(name));
+  expect(await onServer(stage, name)).toEqual(untouched(name));
 });
 
 test.for([{ leads: true }, { leads: false }])(
@@ -361,8 +355,8 @@ test('with existing, Delete removes what the operator made and leaves role and d
   await waitReady(stage, namespace);
   await remove(namespace);
   await waitGone(namespace);
-  expect(await onServer(role)).toEqual(['database', role]);
-  expect(await secretNames(namespace)).toEqual(['chat-keyring', 'pg-admin', 'theirs']);
+  expect(await onServer(stage, role)).toEqual(['database', role]);
+  expect(await secretNames(stage, namespace)).toEqual(['chat-keyring', 'pg-admin', 'theirs']);
 });
 
 test('a resource that never got a database is let go at once', async () => {
@@ -391,8 +385,8 @@ test('killed after every single write of the deletion, the operator still arrive
     const isGone = async () => (await find(namespace)) === undefined;
     const writes = await liveUntil({ namespace, proxy: apiProxy, folder }, isGone, 40);
     expect(writes.filter((line) => line.startsWith('DELETE')).length, writes.join('\n')).toBeGreaterThan(3);
-    expect(await onServer(name)).toEqual([]);
-    expect(await secretNames(namespace)).toEqual(['chat-keyring', 'pg-admin']);
+    expect(await onServer(stage, name)).toEqual([]);
+    expect(await secretNames(stage, namespace)).toEqual(['chat-keyring', 'pg-admin']);
   } finally {
     await apiProxy.close();
     await rm(folder, { recursive: true, force: true });

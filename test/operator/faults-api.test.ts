@@ -155,7 +155,7 @@ test('watches that are cut in a line again and again miss nothing, and nothing i
   const namespace = await stage.namespace();
   const cutting = setInterval(() => proxy.breakWatches('cut'), 200);
   await applyHomeserver(stage, namespace, REPLICAS);
-  await waitReady(stage, namespace).finally(() => clearInterval(cutting));
+  await waitReady(stage, namespace, 120_000).finally(() => clearInterval(cutting));
   await expectWhole(namespace);
   expect([await relists('gone'), await relists('stalled'), await relists('unreadable')]).toEqual([{}, {}, {}]);
 });

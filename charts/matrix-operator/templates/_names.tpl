@@ -55,8 +55,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   resources: [matrixhomeservers/finalizers]
   verbs: [update]
 - apiGroups: [""]
-  # Whether a namespace is being deleted.
+  # Whether a namespace is being deleted{{ if not .Values.watch.namespaces }}, and to hear of it at once{{ end }}.
   resources: [namespaces]
-  verbs: [get]
+  verbs: [get{{ if not .Values.watch.namespaces }}, list, watch{{ end }}]
 {{ include "matrix-operator.ownedWatchRules" . }}
 {{- end }}
