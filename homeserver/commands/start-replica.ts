@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { SeenDevices } from '../accounts/seen-devices.ts';
 import { TokenCache } from '../accounts/token-cache.ts';
 import { loadKeyring } from '../config/keyring.ts';
@@ -42,7 +43,10 @@ export interface ReplicaOptions {
 
 /** How a replica ends. */
 export interface StopOptions {
-  /** How long to go on serving after /readyz says no, ms: load balancers need that long to see it. */
+  /**
+   * How long to go on serving after /readyz says no, ms: load balancers need that long to see it. Shorter when no other replica
+   * is left to whom they could send.
+   */
   settleMs: number;
   /** Longest wait for requests under way, ms. */
   drainMs: number;
@@ -167,9 +171,23 @@ async function listen(
   }
   closers.push(async ({ settleMs }) => {
     readiness.drain();
-    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    await settle(app.store, settleMs);
   });
   return { httpPort, metricsPort: metricsServer.port, federationPort };
+}
+
+const OTHERS_LOOK_MS = 250;
+
+async function settle({ replica }: Store, settleMs: number): Promise<void> {
+  if (settleMs === 0) return;
+  const over = new AbortController();
+  const leaving = async (): Promise<void> => {
+    // A database that does not answer says nothing about the others.
+    while (!over.signal.aborted && (await replica.leaveToOthers().catch(() => true))) await pause(OTHERS_LOOK_MS);
+  };
+  const timer = pause(settleMs, undefined, { signal: over.signal }).catch(() => undefined);
+  await Promise.race([timer, leaving()]);
+  over.abort();
 }
 
 /** Why this replica may not be sent requests, seen from the database. */

@@ -6,7 +6,14 @@ import type { Logger } from '../log.ts';
 import type { Database, Queryable } from './database.ts';
 import { databaseAway } from './database-errors.ts';
 import { checkSchema } from './schema-check.ts';
-import { deleteReplica, insertReplica, selectReplicaAdmitted, updateReplicaHeartbeat } from './tables/replica.ts';
+import {
+  deleteReplica,
+  insertReplica,
+  lockDraining,
+  selectOthersServing,
+  selectReplicaAdmitted,
+  updateReplicaHeartbeat,
+} from './tables/replica.ts';
 import { selectSchemaStateForShare } from './tables/schema_state.ts';
 
 /** This process as the other replicas and the operator see it in `ops.replica`. */
@@ -29,6 +36,8 @@ export interface ReplicaRegistration {
    * awaited. Rejects with M_UNKNOWN/503 when the database cannot be asked or the operator waits for a newer keyring here.
    */
   confirmSigning(): Promise<void>;
+  /** Tells the others that this process takes no more requests; gives back whether one of them still does. */
+  leaveToOthers(): Promise<boolean>;
 }
 
 export interface RunningReplica extends ReplicaRegistration {
@@ -135,6 +144,11 @@ class RegisteredReplica implements RunningReplica {
     await this.#beatNow();
     if (this.#maySign()) return;
     throw tryAgainLater('This replica waits for its signing keys: try again soon.');
+  }
+
+  async leaveToOthers(): Promise<boolean> {
+    await lockDraining(this.#db, this.replicaNo);
+    return selectOthersServing(this.#db, this.replicaNo);
   }
 
   #maySign(): boolean {

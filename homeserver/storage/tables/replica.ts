@@ -110,6 +110,28 @@ export async function selectLiveReplicasBelow(db: Queryable, level: number): Pro
   return rows.map((row) => row.id);
 }
 
+const LOCK_DRAINING = 'select pg_try_advisory_lock(7005, $1)';
+
+/** Marks a process as one that takes no more requests, for as long as this session of it lasts. */
+export async function lockDraining(db: Queryable, replicaNo: number): Promise<void> {
+  await db.query({ name: 'replica_lock_draining', text: LOCK_DRAINING, values: [replicaNo] });
+}
+
+const SELECT_OTHERS_SERVING = `
+select from ops.replica r
+where r.replica_no <> $1 and r.fenced_at is null
+  and r.heartbeat >= (extract(epoch from clock_timestamp()) * 1000)::int8 - $2
+  and not exists (select from pg_locks l
+    where l.locktype = 'advisory' and l.classid::int8 = 7005 and l.objid::int8 = r.replica_no and l.objsubid = 2
+      and l.database = (select d.oid from pg_database d where d.datname = current_database()))
+limit 1`;
+
+/** Whether another live process takes requests. */
+export async function selectOthersServing(db: Queryable, replicaNo: number): Promise<boolean> {
+  const values = [replicaNo, REPLICA_DEAD_MS];
+  return (await db.query({ name: 'replica_select_others_serving', text: SELECT_OTHERS_SERVING, values })).length > 0;
+}
+
 const UPDATE_FENCED = `
 update ops.replica set fenced_at = (extract(epoch from clock_timestamp()) * 1000)::int8
 where schema_level < $1 and fenced_at is null`;
