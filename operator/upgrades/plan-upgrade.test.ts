@@ -151,17 +151,30 @@ test('an accepted plan stays as it is while the database moves, unless the datab
   expect(closed).toMatchObject({ id: before.id, refusal: { reason: 'RollbackUnsafe' } });
 });
 
-test('the id changes with the image, the schema and the migrations, and with nothing else', () => {
+test('the id changes with the image, the schema, the migrations and the plan before, and with nothing else', () => {
   const given = input('1.1.0', serving('1.0.0', 1, 1));
   const { id } = planUpgrade(given);
   expect(id).toMatch(/^[0-9a-f]{12}$/);
   expect(planUpgrade({ ...given, running: undefined, operatorVersion: '1.3.0' }).id).toBe(id);
+  expect(planUpgrade({ ...given, record: record('1.0.0', { goodSince: 8, verifiedAt: 9 }) }).id).toBe(id);
   const others = [
     { ...given, wanted: { ...given.wanted, image: 'image@sha256:2' } },
     { ...given, schema: { schemaVersion: 2, compatVersion: 1 } },
     { ...given, applied: [...given.applied, '0002-expand.sql'] },
+    { ...given, record: record('1.0.0', { plan: { ...record('1.0.0').plan, id: '0123456789ab' } }) },
   ];
   for (const other of others) expect(planUpgrade(other).id).not.toBe(id);
+});
+
+test('however often it goes up and down between two versions, each plan that was accepted has an id of its own', () => {
+  const ids = new Set<string>();
+  let accepted = record('1.0.0').plan;
+  for (let turn = 0; turn < 6; turn += 1) {
+    const found = { ...database(2, 1), running: deployed(accepted.to), record: record('1.0.0', { plan: accepted }) };
+    accepted = planUpgrade(input(turn % 2 === 0 ? '1.1.0' : '1.0.0', found));
+    ids.add(accepted.id);
+  }
+  expect(ids.size).toBe(6);
 });
 
 const anyInput = fc

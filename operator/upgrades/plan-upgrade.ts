@@ -139,11 +139,17 @@ export function needsContract(input: Pick<PlanInput, 'schema' | 'applied'>, entr
 
 type Draft = Origin & { readonly work: Work };
 
-function idOf({ wanted, schema }: PlanInput, entry: CatalogueEntry | undefined, { kind, from, work }: Draft): string {
-  const targets = [entry?.schemaLevel ?? 0, entry?.compatLevel ?? 0];
+/** The plan accepted before is one of the inputs: what was done for an earlier plan with the same way and the same schema is not done for this one. */
+function idOf(
+  { wanted, schema, record }: PlanInput,
+  entry: CatalogueEntry | undefined,
+  { kind, from, work }: Draft,
+): string {
+  const targets = entry === undefined ? [0, 0] : [entry.schemaLevel, entry.compatLevel];
   const names = [...work.expand, ...work.contract].map(({ name }) => name);
-  const found = [schema?.schemaVersion ?? null, schema?.compatVersion ?? null];
-  return planId([kind, from ?? null, wanted.version, wanted.image, found, targets, names]);
+  const found = schema === undefined ? [null, null] : [schema.schemaVersion, schema.compatVersion];
+  const before = record?.plan.id ?? null;
+  return planId([kind, from ?? null, wanted.version, wanted.image, found, targets, names, before]);
 }
 
 function stepsOf(input: PlanInput, entry: CatalogueEntry, { kind, from, work }: Draft): UpgradePlan['steps'] {
