@@ -1,7 +1,8 @@
 import type { Spec } from '../api/matrix-homeserver.ts';
 import type { Status } from '../api/status.ts';
 import type { DatabaseLogin } from '../database/connect.ts';
-import type { KeysReport, Outside, WantedKeys } from '../signing-keys/ensure-keys.ts';
+import type { Outside } from '../federation-check/finding.ts';
+import type { KeysReport, WantedKeys } from '../signing-keys/ensure-keys.ts';
 import { ensureKeys } from '../signing-keys/ensure-keys.ts';
 import { readRemembered } from '../signing-keys/key-secret.ts';
 import { createKeyStore } from './key-store.ts';

@@ -1,8 +1,9 @@
 import { withSession } from '../database/connect.ts';
 import type { DatabaseLogin } from '../database/connect.ts';
+import type { Outside } from '../federation-check/finding.ts';
 import { generateSigningKey } from './generate.ts';
 import type { SigningKey } from './generate.ts';
-import type { FoundKeys, FoundSecret, KeyAction, KeyPlan, Outside, Refusal, Remembered } from './key-facts.ts';
+import type { FoundKeys, FoundSecret, KeyAction, KeyPlan, Refusal, Remembered } from './key-facts.ts';
 import type { UnreadableKey, WantedKeys } from './key-facts.ts';
 import { buildKeyring, readKeyring } from './keyring.ts';
 import { contentText } from './keyring-content.ts';
@@ -12,7 +13,7 @@ import { readLedger, recordKey, showKeys } from './ledger.ts';
 import { planKeys } from './plan-keys.ts';
 import { raiseFloor, readSigningFacts } from './signing-facts.ts';
 
-export type { Outside, WantedKeys } from './key-facts.ts';
+export type { WantedKeys } from './key-facts.ts';
 
 /** A key Secret of ours as it is read. */
 export type StoredKey = SigningKey & { readonly remembers: Remembered | undefined };
@@ -69,7 +70,7 @@ export interface EnsureKeysInput {
   /** Public key -> older resource that uses it too. */
   readonly usedElsewhere?: ReadonlyMap<string, string>;
   /** What the server name answers to the world. */
-  readonly outside?: Outside;
+  readonly outside?: Outside | undefined;
   /** [1] Shortens the waits T1 and T4. */
   readonly waitDivisor?: number;
 }

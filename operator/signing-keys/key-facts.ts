@@ -1,4 +1,5 @@
 import type { FailureReason } from '../errors.ts';
+import type { Outside } from '../federation-check/finding.ts';
 import type { KeyGoal, KeyState } from './key-states.ts';
 import type { KeyringContent, LedgerRow } from './keyring-content.ts';
 
@@ -73,9 +74,6 @@ export interface SigningFacts {
   readonly lastSigned: Readonly<Record<string, number>>;
 }
 
-/** What the server name answers to the world; undefined when nobody looked. */
-export type Outside = { readonly keyIds: readonly string[] } | 'unreachable' | undefined;
-
 /** A key as status remembers it. */
 export interface KnownKey extends PublicKey {
   readonly name: string;
@@ -120,7 +118,8 @@ export interface FoundKeys {
   readonly signing: SigningFacts | undefined;
   /** Public key -> older resource that uses it too. */
   readonly usedElsewhere: ReadonlyMap<string, string>;
-  readonly outside: Outside;
+  /** What the server name answers to the world; undefined when nobody looked. */
+  readonly outside: Outside | undefined;
 }
 
 /** One key's step in the ledger. */
