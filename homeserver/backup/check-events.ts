@@ -6,29 +6,35 @@ import { carriesEventId, ROOM_VERSIONS, type RoomVersionRules } from '../room/ro
 import { parseLooseJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
 import { type SampledEvent, selectEventRange, selectEventsBetween } from '../storage/verify-reads/select-sample.ts';
-import { type CheckResult, Tally } from './verify-report.ts';
+import { Tally } from './verify-report.ts';
 
 /** Events of one look. */
 const STRETCH = 20;
 
-/** Whether id and content hash of a sample of events, spread evenly over all, are those of what is stored. */
-export async function checkEvents(db: Queryable, sample: number, hasTime: () => boolean): Promise<CheckResult> {
-  const tally = new Tally('ids and hashes are those of the stored events');
+export function eventTally(): Tally {
+  return new Tally('ids and hashes are those of the stored events');
+}
+
+/**
+ * Whether id and content hash of a sample of events, spread evenly over all, are those of what is stored. False: time ran out before
+ * all of the sample was looked at.
+ */
+export async function checkEvents(
+  db: Queryable,
+  tally: Tally,
+  { sample, hasTime }: { sample: number; hasTime: () => boolean },
+): Promise<boolean> {
   const { first, last } = await selectEventRange(db);
   const looks = Math.ceil(sample / STRETCH);
   const step = Math.max(1, Math.ceil((last - first + 1) / looks));
-  let complete = true;
   for (let from = first; from <= last && last > 0; from += step) {
-    if (!hasTime()) {
-      complete = false;
-      break;
-    }
+    if (!hasTime()) return false;
     for (const event of await selectEventsBetween(db, { from, to: from + step - 1, limit: STRETCH })) {
       tally.checked += 1;
       if (!isSound(event)) tally.fault(event.event_id);
     }
   }
-  return tally.result(complete);
+  return true;
 }
 
 function isSound({ event_id: eventId, json, version }: SampledEvent): boolean {

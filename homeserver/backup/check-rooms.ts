@@ -7,33 +7,37 @@ import {
   selectRoomsAfter,
   selectStateOf,
 } from '../storage/verify-reads/select-rooms.ts';
-import { type CheckResult, Tally } from './verify-report.ts';
+import { Tally } from './verify-report.ts';
 
 const PAGE = 200;
 
-/** Whether the head of every room can be resolved and says what the tables of current state say. One room at a time in memory. */
-export async function checkRooms(db: Queryable, hasTime: () => boolean): Promise<CheckResult[]> {
-  const snapshots = new Tally('room heads can be resolved');
-  const state = new Tally('current state is that of the head');
-  let complete = true;
-  for (let after = 0; complete; ) {
-    const rooms = await selectRoomsAfter(db, after, PAGE);
-    for (const room of rooms) {
-      if (!hasTime()) complete = false;
-      else await checkRoom(db, room, { snapshots, state });
-    }
-    const last = rooms.at(-1);
-    if (last === undefined) break;
-    after = last.room_no;
-  }
-  return [snapshots.result(complete), state.result(complete)];
+export interface RoomTallies {
+  readonly snapshots: Tally;
+  readonly state: Tally;
 }
 
-async function checkRoom(
-  db: Queryable,
-  room: CheckedRoom,
-  { snapshots, state }: { snapshots: Tally; state: Tally },
-): Promise<void> {
+export function roomTallies(): RoomTallies {
+  return { snapshots: new Tally('room heads can be resolved'), state: new Tally('current state is that of the head') };
+}
+
+/**
+ * Whether the head of every room can be resolved and says what the tables of current state say. One room at a time in memory. False:
+ * time ran out before all were looked at.
+ */
+export async function checkRooms(db: Queryable, tallies: RoomTallies, hasTime: () => boolean): Promise<boolean> {
+  for (let after = 0; ; ) {
+    const rooms = await selectRoomsAfter(db, after, PAGE);
+    for (const room of rooms) {
+      if (!hasTime()) return false;
+      await checkRoom(db, room, tallies);
+    }
+    const last = rooms.at(-1);
+    if (last === undefined) return true;
+    after = last.room_no;
+  }
+}
+
+async function checkRoom(db: Queryable, room: CheckedRoom, { snapshots, state }: RoomTallies): Promise<void> {
   snapshots.checked += 1;
   // Known only by an invite or as a name: there is no state of it here.
   if (room.snapshot === 0) return;

@@ -19,13 +19,14 @@ export async function withSnapshot<T>(
   const within = async <Result>(ms: number, look: () => Promise<Result>): Promise<Result | undefined> => {
     await client.query('savepoint look');
     await client.query("select set_config('statement_timeout', $1, true)", [String(Math.max(1, Math.ceil(ms)))]);
-    try {
-      return await look();
-    } catch (error) {
+    const result = await look().catch((error: unknown) => {
       if (!isPassing(error)) throw error;
-      await client.query('rollback to savepoint look');
       return undefined;
-    }
+    });
+    // Takes the time limit back, too: the next look has one of its own.
+    await client.query('rollback to savepoint look');
+    await client.query('release savepoint look');
+    return result;
   };
   try {
     await client.query('begin isolation level repeatable read read only');
