@@ -1,6 +1,8 @@
 import fc from 'fast-check';
-import { MatrixError } from '../../homeserver/errors.ts';
 import type pg from 'pg';
+import { MatrixError } from '../../homeserver/errors.ts';
+import type { App } from '../../homeserver/http/app.ts';
+import { createRoomWriter } from '../../homeserver/pipeline/create-room-writer.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RoomReceiver } from '../../homeserver/pipeline/room-receiver.ts';
 import type { RoomEvent } from '../../homeserver/room/event-format.ts';
@@ -8,7 +10,15 @@ import type { EventId } from '../../homeserver/room/identifiers.ts';
 import type { RoomVersionRules } from '../../homeserver/room/room-versions.ts';
 import type { Store } from '../../homeserver/storage/store.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
-import { beginRoom, ModelRoom, parentsFirst, received, storedRoom, type StoredRoom } from '../support/received-room.ts';
+import {
+  beginRoom,
+  eventOf,
+  ModelRoom,
+  parentsFirst,
+  received,
+  storedRoom,
+  type StoredRoom,
+} from '../support/received-room.ts';
 import { startedRoom, type DagEvent, type RoomDag } from '../support/room-dag.ts';
 import { roomForks } from '../support/room-forks.ts';
 import { ALL_RULES, member, rulesOf } from '../support/room-story.ts';
@@ -16,11 +26,13 @@ import { waitFor } from '../support/wait-for.ts';
 
 let server: TestHomeserver;
 let client: pg.Client;
+let apps: App[];
 let replicas: { store: Store; writer: RoomReceiver }[];
 beforeAll(async () => {
   server = await startHomeserver({ replicas: 3 });
   client = await server.database.connect();
-  replicas = server.replicas.map(({ app }) => app);
+  apps = server.replicas.map(({ app }) => app);
+  replicas = apps;
 });
 afterAll(() => server.stop());
 
@@ -238,5 +250,46 @@ test.for(resets.flatMap((row) => ['2', '11', '12'].map((version) => ({ ...row, v
     const stored = await storedRoom(client, roomNo);
     for (const [key, id] of holds(dag)) expect([key, stored.state.get(key)]).toEqual([key, id]);
     expect(new Set(stored.tips)).toEqual(new Set(tips.map((name) => dag.idOf(name))));
+  },
+);
+
+/** A writer of the first replica that lets `between` happen when its first batch is made, before that is written. */
+function interrupted(between: () => Promise<unknown>) {
+  const [app] = apps;
+  if (app === undefined) throw new Error('there is no replica');
+  const { store, config, keyring, log, metrics } = app;
+  let happens: (() => Promise<unknown>) | undefined = between;
+  const write: Store['batches']['write'] = async (input) => {
+    const now = happens;
+    happens = undefined;
+    await now?.();
+    return store.batches.write(input);
+  };
+  return createRoomWriter({ store: { ...store, batches: { write } }, config, keyring, log, metrics });
+}
+
+test.for(['2', '11', '12'])(
+  'version %s: a branch that another replica stores in between counts for the state, also if its state is that of before',
+  async (version) => {
+    rooms += 1;
+    const topic = { type: 'm.room.topic', stateKey: '', sender: '@mod:one' };
+    const dag = startedRoom(rulesOf(version), {}, `-between-${rooms}`)
+      .add('topic', { ...topic, ts: 9 }, ['alice'])
+      .add('between', { type: 'm.room.message', sender: '@mod:one', ts: 10 }, ['topic'])
+      // By itself it would replace the topic; beside the other branch the topic with the later clock stands.
+      .add('stale', { ...topic, ts: 3 }, ['topic']);
+    const roomNo = await beginRoom(first(), dag);
+    const model = new ModelRoom(dag);
+    const [between, stale] = [eventOf(dag, dag.idOf('between')), eventOf(dag, dag.idOf('stale'))];
+    const earlier = [...dag.events.values()].filter(
+      (event) => event.prevEvents.length > 0 && event !== between && event !== stale,
+    );
+    await deliver(1, dag, earlier);
+    const writer = interrupted(() => deliver(2, dag, [between]));
+    expect((await writer.receive(dag.roomId, received(dag, stale))).outcome).toBe('accepted');
+    await writer.close();
+    for (const event of [...earlier, between, stale]) model.receive(event);
+    expect(model.state.get('m.room.topic\0')).toBe(dag.idOf('topic'));
+    expect(asStored(await storedRoom(client, roomNo))).toEqual(asModel(model, dag));
   },
 );
