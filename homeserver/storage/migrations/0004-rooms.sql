@@ -55,7 +55,7 @@ comment on column memberships.user_no is 'The user.';
 comment on column memberships.event_no is 'The m.room.member event that holds; with membership 0 the one that held last.';
 comment on column memberships.position is 'Position at which it came to hold, or with membership 0 ceased to.';
 comment on column memberships.membership is '1 join, 2 invite, 3 leave, 4 ban, 5 knock; 0: the state of the room has none any more, as branches that met took it away.';
-comment on column memberships.flags is 'Bits: 1 forgotten by the user, 2 known to us by invite only.';
+comment on column memberships.flags is 'Bits: 1 forgotten by the user, until there is an invite, a knock or a join; 2 known to us by invite only; 4 its history is forgotten, until there is a join.';
 create index memberships_user on memberships (user_no, membership, room_no) include (position);
 create index memberships_changes on memberships (room_no, position);
 

@@ -5,6 +5,8 @@
 -- it while being slow or stopped. It compares, numbers and inserts; the rules of rooms are not its business.
 -- `..._at` counts into the event arrays from 1; 0: none of this batch. Arrays inside arrays travel as text, '{1,2}'.
 -- The join settings keep every look-up an index look-up, also with plans made while the tables were small.
+-- Writes of own data may say on what they were built (`expected`: position of the row, 0 for none), and are refused when that has
+-- changed. Entries of `refused` below 0 are such writes: -1 is the first of p_streams.
 create function write_batch_1(
   p_replica int4, p_batch int8, p_server_start int8,
   r_no int8[], r_id text[], r_version int2[], r_expected int8[], r_snapshot int8[], r_known text[], r_exact bool[],
@@ -103,6 +105,24 @@ begin
     from unnest(x_at, x_outlier) x (at, outlier) left join events e on e.event_id = e_id[x.at]
     where case when x.outlier then e.event_no is distinct from e_no[x.at] or e.flags & 1 = 0 else e.event_no is not null end
       and e_room[x.at] <> all(refused);
+  end if;
+
+  -- Own data that was changed since it was read; of several such writes in one batch the first one counts.
+  if p_streams @? '$[*].expected' then
+    refused := refused || array(
+      select -w.i from jsonb_array_elements(p_streams) with ordinality w (v, i)
+      where w.v ? 'expected' and (
+        (w.v->>'expected')::int8 <> case w.v->>'kind'
+          when 'push_rules' then coalesce((select r.position from push_rules r where r.user_no = (w.v->>'user')::int8), 0)
+          else coalesce((select a.position from account_data a where a.user_no = (w.v->>'user')::int8
+            and a.room_no = (w.v->>'room')::int8 and a.type = w.v->>'type'), 0) end
+        or exists (
+          select from jsonb_array_elements(p_streams) with ordinality o (v, i)
+          where o.i < w.i and o.v->>'kind' = w.v->>'kind' and o.v->>'user' = w.v->>'user'
+            and o.v->>'room' is not distinct from w.v->>'room' and o.v->>'type' is not distinct from w.v->>'type'
+        )
+      )
+    );
   end if;
 
   -- Positions in the order of the arrays, 0 for what is refused.
@@ -246,12 +266,20 @@ begin
       select c.room, c.server_no, sum(c.joined)::int4 from changed c group by c.room, c.server_no having sum(c.joined) <> 0
       on conflict (room_no, server_no) do update set joined = room_servers.joined + excluded.joined
     )
-    insert into memberships (room_no, user_no, event_no, position, membership, flags)
-    select m.room, m.member, m.event, case when m.at > 0 then positions[m.at] else last_position end, m.membership, m.flags
-    from unnest(m_room, m_user, m_event, m_at, m_membership, m_flags) m (room, member, event, at, membership, flags)
+    insert into memberships (room_no, user_no, event_no, position, membership, flags, joined_at)
+    select m.room, m.member, m.event, m.position, m.membership, m.flags, m.position
+    from (
+      select u.*, case when u.at > 0 then positions[u.at] else last_position end as position
+      from unnest(m_room, m_user, m_event, m_at, m_membership, m_flags) u (room, member, event, at, membership, flags)
+    ) m
     where m.room <> all(refused)
     on conflict (room_no, user_no) do update set event_no = excluded.event_no, position = excluded.position,
-      membership = excluded.membership, flags = excluded.flags;
+      membership = excluded.membership,
+      -- What was forgotten is shown again once there is an invite, a knock or a join; its history once there is a join.
+      flags = excluded.flags | memberships.flags & case when excluded.membership = 1 then 0
+        when excluded.membership in (2, 5) then 4 else 5 end,
+      joined_at = case when excluded.membership = 1 and memberships.membership = 1
+        then coalesce(memberships.joined_at, memberships.position) else excluded.joined_at end;
     delete from room_servers s where s.room_no = any(m_room) and s.joined <= 0;
   end if;
 
@@ -270,9 +298,15 @@ begin
     insert into account_data (user_no, room_no, type, position, content)
     select distinct on (1, 2, 3) (w.v->>'user')::int8, (w.v->>'room')::int8, w.v->>'type', v_base + v_events + w.i,
       w.v->>'content'
-    from jsonb_array_elements(p_streams) with ordinality w (v, i) where w.v->>'kind' = 'account_data'
+    from jsonb_array_elements(p_streams) with ordinality w (v, i)
+    where w.v->>'kind' = 'account_data' and -w.i <> all(refused)
     order by 1, 2, 3, w.i desc
     on conflict (user_no, room_no, type) do update set position = excluded.position, content = excluded.content;
+    insert into push_rules (user_no, position, rules)
+    select (w.v->>'user')::int8, v_base + v_events + w.i, w.v->>'rules'
+    from jsonb_array_elements(p_streams) with ordinality w (v, i)
+    where w.v->>'kind' = 'push_rules' and -w.i <> all(refused)
+    on conflict (user_no) do update set position = excluded.position, rules = excluded.rules;
   end if;
 
   -- 7. The record of the batch.
@@ -292,3 +326,4 @@ begin
 end
 $$;
 comment on function write_batch_1 is 'Writes one batch of events and streams, or none of it; the only writer of positions.';
+comment on column commits.refused is 'What the batch asked for and was refused: rooms, and below 0 its conditional writes, -1 the first of its streams.';
