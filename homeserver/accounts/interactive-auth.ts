@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { MatrixError } from '../errors.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
 import {
   deleteExpiredUiaSessions,
@@ -156,5 +157,5 @@ function digestOf(request: InteractiveRequest): Buffer {
 }
 
 function parseFacts(session: UiaSessionRow): Facts {
-  return Facts.parse(JSON.parse(session.facts));
+  return Facts.parse(parsePlainJson(session.facts));
 }

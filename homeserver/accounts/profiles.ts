@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { MatrixError } from '../errors.ts';
 import type { UserId } from '../room/identifiers.ts';
 import { parseUserId } from '../room/identifiers.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
 import { selectAccount } from '../storage/tables/accounts.ts';
 import { upsertProfileUpdate } from '../storage/tables/profile_updates.ts';
@@ -34,7 +35,7 @@ export async function getProfile(ctx: AccountsContext, userId: string): Promise<
   const account = parseUserId(userId) && (await selectAccount(ctx.store.db, userId));
   if (account === undefined) throw new MatrixError('M_NOT_FOUND', 'No user of this server has this id.');
   const rows = await selectProfile(ctx.store.db, account.user_no);
-  return Object.fromEntries(rows.map(({ field, value }): [string, unknown] => [field, JSON.parse(value)]));
+  return Object.fromEntries(rows.map(({ field, value }): [string, unknown] => [field, parsePlainJson(value)]));
 }
 
 /**

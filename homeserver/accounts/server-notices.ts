@@ -1,12 +1,12 @@
-import * as z from 'zod';
 import { MatrixError } from '../errors.ts';
 import type { HomeserverConfig } from '../contract/config-schema.ts';
 import type { EventDraft, RoomWriter } from '../pipeline/room-writer.ts';
 import type { StreamWriter } from '../pipeline/stream-writer.ts';
 import { parseRoomId, parseUserId } from '../room/identifiers.ts';
 import type { EventId, RoomId, UserId } from '../room/identifiers.ts';
-import type { JsonObject } from '../room/json-value.ts';
+import { ownObject, type JsonObject } from '../room/json-value.ts';
 import { ROOM_VERSIONS } from '../room/room-versions.ts';
+import { parseJsonObject } from '../room/strict-json.ts';
 import { memberGuard } from '../rooms/member-guard.ts';
 import { newRoomEvents } from '../rooms/new-room-events.ts';
 import type { Store } from '../storage/store.ts';
@@ -120,13 +120,12 @@ function roomEvents(config: HomeserverConfig, sender: UserId): EventDraft[] {
   });
 }
 
-const Tags = z.looseObject({ tags: z.record(z.string(), z.unknown()).catch({}) }).catch({ tags: {} });
-
 async function tagRoom({ writer }: NoticeContext, userNo: number, roomNo: number): Promise<void> {
   await writer.changeOwnData({ kind: 'account_data', userNo, roomNo, type: 'm.tag' }, (text) => {
-    const content = Tags.parse(JSON.parse(text ?? '{}'));
-    if (Object.hasOwn(content.tags, TAG)) return undefined;
-    return JSON.stringify({ ...content, tags: { ...content.tags, [TAG]: {} } });
+    const content = parseJsonObject(text);
+    const tags = ownObject(content, 'tags') ?? {};
+    if (Object.hasOwn(tags, TAG)) return undefined;
+    return JSON.stringify({ ...content, tags: { ...tags, [TAG]: {} } });
   });
 }
 

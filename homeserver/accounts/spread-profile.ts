@@ -1,10 +1,10 @@
-import * as z from 'zod';
 import { MatrixError } from '../errors.ts';
 import type { GuardResult } from '../pipeline/room-writer.ts';
 import type { AuthState } from '../room/auth/check-event.ts';
-import type { JsonObject, JsonValue } from '../room/canonical-json.ts';
 import { parseRoomId, parseUserId } from '../room/identifiers.ts';
 import type { UserId } from '../room/identifiers.ts';
+import { isJsonObject, ownObject, type JsonObject } from '../room/json-value.ts';
+import { parseLooseJson } from '../room/strict-json.ts';
 import { selectJoinedMemberEvents } from '../storage/select-joined-member-events.ts';
 import type { JoinedMemberEventRow } from '../storage/select-joined-member-events.ts';
 import {
@@ -23,9 +23,6 @@ const ROOMS_AT_ONCE = 16;
 const MAX_ROUNDS = 32;
 /** Longer than a round can take, so that two replicas do not do the same; if they do, the second finds nothing to change. */
 const CLAIM_MS = 60_000;
-
-const JsonText: z.ZodType<JsonValue> = z.json();
-const MemberEvent = z.looseObject({ content: z.record(z.string(), JsonText) });
 
 /**
  * Brings a changed profile into the member events of the rooms that the user has joined: one claim's worth of the change that has
@@ -71,8 +68,9 @@ async function sendMemberEvent(
   room: JoinedMemberEventRow,
 ): Promise<void> {
   const roomId = parseRoomId(room.room_id);
-  const { content: before } = MemberEvent.parse(JSON.parse(room.json));
-  if (roomId === undefined || isCurrent(before, profile)) return;
+  const event = parseLooseJson(room.json);
+  const before = event.ok && isJsonObject(event.value) ? ownObject(event.value, 'content') : undefined;
+  if (roomId === undefined || before === undefined || isCurrent(before, profile)) return;
   const kept = Object.entries(before).filter(([key]) => key !== 'displayname' && key !== 'avatar_url');
   const content: JsonObject = { ...Object.fromEntries(kept), ...profile };
   const guard = { needs: [['m.room.member', userId]] as const, decide: onlyOn(userId, room.event_id) };

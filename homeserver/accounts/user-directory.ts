@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { localpartOf, parseUserId } from '../room/identifiers.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
 import { lockDirectorySources, selectDirectory, upsertDirectory } from '../storage/tables/user_directory.ts';
 import type { DirectoryRow, DirectorySource } from '../storage/tables/user_directory.ts';
@@ -40,7 +41,7 @@ function directoryRow(source: DirectorySource): DirectoryRow {
 
 function textOf(json: string | null): string | null {
   if (json === null) return null;
-  const parsed = JsonString.safeParse(JSON.parse(json));
+  const parsed = JsonString.safeParse(parsePlainJson(json));
   return parsed.success ? parsed.data : null;
 }
 

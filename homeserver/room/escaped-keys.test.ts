@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { jsonObjects, jsonValues } from '../../test/support/arbitraries.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { hasEscapedKey } from './escaped-keys.ts';
-import { parseLooseJson, parseStrictJson } from './strict-json.ts';
+import { parseJsonObject, parseLooseJson, parsePlainJson, parseStrictJson } from './strict-json.ts';
 
 const ESCAPED = ['"', '\n', '\t', '\u0001'];
 
@@ -51,3 +51,20 @@ test.for(['{"\\n":1', '{"\\n":1,}', '{"\\n" 1}', '{"\\n":tru}', '{"\\n":1}}', '{
     expect(parseStrictJson(text)).toEqual({ ok: false, because: 'not JSON' });
   },
 );
+
+test.for(ESCAPED)('text that is no event has the key %j as itself too, and its fractions', (key) => {
+  for (let i = 0; i < 3; i += 1) parsePlainJson('{"first":1,"\\\\":2,"last":3}');
+  const value = { first: 0.5, [key]: 2, last: 3 };
+  expect(parsePlainJson(JSON.stringify(value))).toEqual(value);
+});
+
+test('text that is no event and has escaped keys may not be nested without bound', () => {
+  const deep = `${'['.repeat(20_000)}{"\\n":1}${']'.repeat(20_000)}`;
+  expect(() => parsePlainJson(deep)).toThrow(SyntaxError);
+});
+
+test('of own data only an object counts', () => {
+  expect(parseJsonObject(undefined)).toEqual({});
+  expect(parseJsonObject('[1]')).toEqual({});
+  expect(Object.keys(parseJsonObject('{"__proto__":{"a":1},"b":2}'))).toEqual(['__proto__', 'b']);
+});

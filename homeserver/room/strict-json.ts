@@ -1,6 +1,6 @@
 import { MAX_JSON_DEPTH } from './canonical-json.ts';
 import { endOfString, hasEscapedKey, parseWithEscapedKeys } from './escaped-keys.ts';
-import type { JsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { LooseNumber } from './loose-number.ts';
 
 declare global {
@@ -43,6 +43,24 @@ export function parseLooseJson(text: string): StrictJson {
   if (fault === undefined) return read(text);
   if (!fault.loose) return { ok: false, because: fault.because };
   return isTooDeep(text) ? { ok: false, because: TOO_DEEP.because } : read(text, { loose: true });
+}
+
+/**
+ * Reads JSON text that is no event (own data of users, filters): fractions are numbers like others. Throws SyntaxError for what is
+ * not JSON or nested too deeply.
+ */
+export function parsePlainJson(text: string): JsonValue {
+  const value = parsePlain(text);
+  if (!isParsedJson(value)) throw new SyntaxError('not JSON');
+  if (!hasEscapedKey(text)) return value;
+  if (isTooDeep(text)) throw new SyntaxError(TOO_DEEP.because);
+  return parseWithEscapedKeys(text, Number);
+}
+
+/** The same of which only an object counts: without a text, and with one of another shape, it is empty. */
+export function parseJsonObject(text: string | undefined): JsonObject {
+  const value = text === undefined ? undefined : parsePlainJson(text);
+  return isJsonObject(value) ? value : {};
 }
 
 function numberOf(source: string): JsonValue {

@@ -1,9 +1,8 @@
-import * as z from 'zod';
 import { loadRoomHead } from '../pipeline/load-room-head.ts';
 import { parseRoomId, type RoomId } from '../room/identifiers.ts';
-import { isJsonObject, ownObject, ownString } from '../room/json-value.ts';
+import { isJsonObject, ownObject, ownString, type JsonValue } from '../room/json-value.ts';
 import { copyRoomRules } from '../room/push-rule-changes.ts';
-import { parseLooseJson } from '../room/strict-json.ts';
+import { parseJsonObject, parseLooseJson } from '../room/strict-json.ts';
 import { selectCreateEvent } from '../storage/room-reads/select-create-event.ts';
 import { selectOwnData } from '../storage/room-reads/select-own-data.ts';
 import { parsePushRuleChanges } from '../storage/stored-push-rules.ts';
@@ -64,20 +63,18 @@ async function carryTags(ctx: RoomsContext, { userNo }: Owner, { from, to }: Suc
   await ctx.writer.changeOwnData({ ...key, roomNo: next }, (text) => (text === undefined ? tags.text : undefined));
 }
 
-/** What clients wrote may have any shape; only lists of rooms are added to. */
-const Direct = z.record(z.string(), z.unknown()).catch({});
-const RoomIds = z.array(z.unknown());
-
 async function carryDirect(ctx: RoomsContext, { userNo }: Owner, { from, to }: Succession): Promise<void> {
   await ctx.writer.changeOwnData({ kind: 'account_data', userNo, roomNo: 0, type: 'm.direct' }, (text) => {
-    const lists = Object.entries(Direct.parse(JSON.parse(text ?? '{}')));
-    const next = lists.map(([userId, list]): [string, unknown] => [userId, withRoom(list, { from, to })]);
+    const lists = Object.entries(parseJsonObject(text));
+    const next = lists.map(([userId, list]): [string, JsonValue] => [userId, withRoom(list, { from, to })]);
     const changed = next.some(([, list], i) => list !== lists[i]?.[1]);
     return changed ? JSON.stringify(Object.fromEntries(next)) : undefined;
   });
 }
 
-function withRoom(list: unknown, { from, to }: Succession): unknown {
-  const rooms = RoomIds.safeParse(list).data;
-  return rooms?.includes(from) === true && !rooms.includes(to) ? [...rooms, to] : list;
+/** What clients wrote may have any shape; only lists of rooms are added to. */
+function withRoom(list: JsonValue, { from, to }: Succession): JsonValue {
+  if (!Array.isArray(list)) return list;
+  const rooms: readonly JsonValue[] = list;
+  return rooms.includes(from) && !rooms.includes(to) ? [...rooms, to] : rooms;
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../room/json-value.ts';
 import type { UserId } from '../room/identifiers.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 import { selectMemberProfiles } from '../storage/room-reads/select-profiles.ts';
 import type { RoomsContext } from './context.ts';
 
@@ -14,7 +15,7 @@ export async function memberProfiles(
   const profiles = new Map<string, JsonObject>();
   if (userIds.length === 0) return profiles;
   for (const { user_id, field, value } of await selectMemberProfiles(ctx.store.db, userIds)) {
-    const parsed: unknown = JSON.parse(value);
+    const parsed = parsePlainJson(value);
     if (typeof parsed === 'string') profiles.set(user_id, { ...profiles.get(user_id), [field]: parsed });
   }
   return profiles;

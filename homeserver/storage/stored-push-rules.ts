@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { NO_CHANGES, type PushRuleChanges } from '../room/push-rule-changes.ts';
 import { PUSH_RULE_KINDS } from '../room/push-rules.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 
 const Own = z.object({
   rule_id: z.string(),
@@ -20,5 +21,5 @@ const Stored = z.object({
 
 /** The column `push_rules.rules`; undefined for a user without a row. */
 export function parsePushRuleChanges(text: string | undefined): PushRuleChanges {
-  return text === undefined ? NO_CHANGES : Stored.parse(JSON.parse(text));
+  return text === undefined ? NO_CHANGES : Stored.parse(parsePlainJson(text));
 }

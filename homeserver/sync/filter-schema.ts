@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { MatrixError } from '../errors.ts';
 import { parseRoomId, parseUserId } from '../room/identifiers.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 
 /** Bounds of a filter, so that matching an event costs little whatever a client sends. */
 const MAX_TYPES = 200;
@@ -75,7 +76,7 @@ export function parseFilterText<S extends z.ZodType>(schema: S, text: string): z
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parsePlainJson(text);
   } catch (cause) {
     throw new MatrixError('M_INVALID_PARAM', 'filter: is not JSON.', { cause });
   }

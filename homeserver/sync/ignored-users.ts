@@ -1,16 +1,14 @@
-import * as z from 'zod';
+import { ownObject } from '../room/json-value.ts';
+import { parseJsonObject } from '../room/strict-json.ts';
 import { selectAccountData } from '../storage/sync-reads/select-streams.ts';
 import type { Session } from './session.ts';
 
 /** Type of the account data that lists them. */
 export const IGNORED_LIST = 'm.ignored_user_list';
 
-const IgnoredUsers = z.object({ ignored_users: z.record(z.string(), z.unknown()) });
-
 /** Spec: client-server API, "Ignoring Users" (v1.19). A list of another shape ignores nobody. */
 export function ignoredUsersOf(content: string): ReadonlySet<string> {
-  const parsed = IgnoredUsers.safeParse(JSON.parse(content));
-  return new Set(parsed.success ? Object.keys(parsed.data.ignored_users) : []);
+  return new Set(Object.keys(ownObject(parseJsonObject(content), 'ignored_users') ?? {}));
 }
 
 /** Numbers of the users whom the reader ignores. */

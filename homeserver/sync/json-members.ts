@@ -43,6 +43,7 @@ export function jsonString(value: string | undefined): string | undefined {
 
 function stringText(literal: string): string {
   if (!literal.includes('\\')) return literal.slice(1, -1);
+  // eslint-disable-next-line no-restricted-properties -- one string, which has no names
   const value: unknown = JSON.parse(literal);
   return String(value);
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { background } from '../log.ts';
 import type { Logger } from '../log.ts';
+import { parsePlainJson } from '../room/strict-json.ts';
 import type { CacheFigures } from '../metrics.ts';
 import type { Queryable } from '../storage/database.ts';
 import { selectChangedPresence, selectNewestPresence, selectPresenceAfter } from '../storage/tables/presence.ts';
@@ -196,7 +197,7 @@ export class PresenceFeed {
 function usersOf(text: string): readonly number[] {
   if (!text.startsWith('{"kind":"presence"')) return [];
   try {
-    const parsed = PresenceMessage.safeParse(JSON.parse(text));
+    const parsed = PresenceMessage.safeParse(parsePlainJson(text));
     return parsed.success ? parsed.data.users : [];
   } catch {
     return [];

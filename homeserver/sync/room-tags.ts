@@ -1,5 +1,6 @@
-import * as z from 'zod';
 import { MatrixError } from '../errors.ts';
+import { ownObject, type JsonObject } from '../room/json-value.ts';
+import { parseJsonObject } from '../room/strict-json.ts';
 import type { SyncContext } from './context.ts';
 import { accountRoomNo, checkDataSize } from './own-account-data.ts';
 import type { ReadingUser } from './session.ts';
@@ -7,20 +8,17 @@ import { selectAccountData } from '../storage/sync-reads/select-streams.ts';
 
 const TAG_TYPE = 'm.tag';
 
-/** What clients wrote themselves under m.tag may have any shape. */
-const Tags = z.looseObject({ tags: z.record(z.string(), z.unknown()).catch({}) }).catch({ tags: {} });
-type Tags = z.infer<typeof Tags>;
-
 const MAX_TAGS = 200;
 
-function parseTags(text: string | undefined): Tags {
-  return Tags.parse(JSON.parse(text ?? '{}'));
+/** What clients wrote themselves under m.tag may have any shape. */
+function tagsIn(content: JsonObject): JsonObject {
+  return ownObject(content, 'tags') ?? {};
 }
 
 /** The user's tags of a room, by name. Errors: M_NOT_FOUND (no such room). Spec: client-server API, "Room Tagging" (v1.19). */
-export async function readTags(ctx: SyncContext, reader: ReadingUser, roomId: string): Promise<Tags['tags']> {
+export async function readTags(ctx: SyncContext, reader: ReadingUser, roomId: string): Promise<JsonObject> {
   const key = { userNo: reader.userNo, roomNo: await accountRoomNo(ctx, roomId), type: TAG_TYPE };
-  return parseTags(await selectAccountData(ctx.store.db, key)).tags;
+  return tagsIn(parseJsonObject(await selectAccountData(ctx.store.db, key)));
 }
 
 interface TagName {
@@ -53,8 +51,8 @@ async function changeTags(
   const roomNo = await accountRoomNo(ctx, roomId);
   const key = { kind: 'account_data', userNo: reader.userNo, roomNo, type: TAG_TYPE } as const;
   await ctx.writer.changeOwnData(key, (text) => {
-    const content = parseTags(text);
-    const next = JSON.stringify({ ...content, tags: Object.fromEntries(change(Object.entries(content.tags))) });
+    const content = parseJsonObject(text);
+    const next = JSON.stringify({ ...content, tags: Object.fromEntries(change(Object.entries(tagsIn(content)))) });
     checkDataSize(next);
     return next === text || (text === undefined && next === '{"tags":{}}') ? undefined : next;
   });

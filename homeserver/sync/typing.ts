@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parsePlainJson } from '../room/strict-json.ts';
 import type { CommitFeed } from '../storage/write-batch.ts';
 import type { VolatileSerial } from './volatile-serial.ts';
 
@@ -143,7 +144,7 @@ export class Typing {
 function parseMessage(text: string): z.infer<typeof TypingMessage> | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
-    const parsed = TypingMessage.safeParse(JSON.parse(text));
+    const parsed = TypingMessage.safeParse(parsePlainJson(text));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
+import { ownObject } from '../../homeserver/room/json-value.ts';
+import { parseJsonObject } from '../../homeserver/room/strict-json.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { newClient, type RoomClient } from '../support/room-client.ts';
 import { byText, SyncReader } from '../support/sync-reader.ts';
@@ -111,4 +113,41 @@ test('tags that are too long, out of order, of others or of no room are refused'
     status: 403,
     body: { errcode: 'M_FORBIDDEN' },
   });
+});
+
+const ODD_KEYS = ['\n', '"', '\u0001', '__proto__', 'constructor'];
+
+/** As the answer has them: zod would leave `__proto__` out. */
+async function tagNames(room: string): Promise<string[]> {
+  const answer = parseJsonObject(JSON.stringify(await alice.get(inRoom(room, 'tags'))));
+  return Object.keys(ownObject(answer, 'tags') ?? {});
+}
+
+test('names that need escapes, and those that objects have by nature, are names like others in what is read to be changed', async () => {
+  // What makes the engine misread the name at this place.
+  for (let i = 0; i < 3; i += 1) {
+    const room = await alice.createRoom();
+    await alice.request('PUT', inRoom(room, 'account_data/m.tag'), { tags: { 'u.first': {}, '\\': {} } });
+    await setTag(room, 'u.more');
+  }
+  for (const key of ODD_KEYS) {
+    const room = await alice.createRoom();
+    const odd = Object.fromEntries([
+      ['u.first', {}],
+      [key, { order: 0.5 }],
+    ]);
+    await alice.request('PUT', inRoom(room, 'account_data/m.tag'), { tags: odd });
+    await setTag(room, 'u.more');
+    expect(await tagNames(room)).toEqual(['u.first', key, 'u.more']);
+    expect((await alice.request('DELETE', inRoom(room, `tags/${encodeURIComponent(key)}`))).status).toBe(200);
+    expect(await tagNames(room)).toEqual(['u.first', 'u.more']);
+  }
+});
+
+test('a name at the top of account data is kept whatever it is', async () => {
+  const text = '{"__proto__":{"a":1},"\\n":2}';
+  const options = { token: alice.user.token, rawBody: text };
+  const path = `/_matrix/client/v3${global('org.example.odd')}`;
+  expect((await server.request('PUT', path, options)).body).toEqual({});
+  expect(JSON.stringify(await alice.get(global('org.example.odd')))).toBe(text);
 });

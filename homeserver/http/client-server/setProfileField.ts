@@ -4,6 +4,7 @@ import { spreadProfile } from '../../accounts/spread-profile.ts';
 import { MatrixError } from '../../errors.ts';
 import type { App } from '../app.ts';
 import { endpoint } from '../endpoint.ts';
+import { JsonContent } from '../json-content.ts';
 
 /**
  * Set one field of one's own profile. Errors: M_FORBIDDEN (somebody else's), M_MISSING_PARAM, M_INVALID_PARAM,
@@ -17,7 +18,7 @@ export const setProfileField = endpoint({
   auth: 'user',
   rateLimit: 'requestsPerUser',
   params: z.object({ userId: z.string(), keyName: z.string() }),
-  body: z.looseObject({}),
+  body: JsonContent,
   handle: async (app: App, { requester, params: { userId, keyName }, body }) => {
     if (userId !== requester.userId) throw new MatrixError('M_FORBIDDEN', 'Only your own profile is yours to change.');
     if (!Object.hasOwn(body, keyName)) throw new MatrixError('M_MISSING_PARAM', `${keyName}: is required`);

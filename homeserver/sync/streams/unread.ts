@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { background } from '../../log.ts';
+import { parsePlainJson } from '../../room/strict-json.ts';
 import { EVENT_FLAGS } from '../../storage/batch-arrays.ts';
 import { selectUnread, type UncountedEvent, type UnreadRow } from '../../storage/sync-reads/select-unread.ts';
 import { upsertPushCounters, type NewPushCounter } from '../../storage/tables/push_counters.ts';
@@ -200,7 +201,7 @@ export function sumOf(counts: Iterable<UnreadCount>): UnreadCount {
 }
 
 function parseCounts(text: string | null): Map<string, UnreadCount> {
-  const counts = text === null ? {} : Counts.parse(JSON.parse(text));
+  const counts = text === null ? {} : Counts.parse(parsePlainJson(text));
   return new Map(
     Object.entries(counts).map(([thread, [notifications, highlights]]) => [thread, { notifications, highlights }]),
   );
