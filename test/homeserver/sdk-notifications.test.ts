@@ -1,15 +1,8 @@
-import {
-  createClient,
-  type MatrixClient,
-  NotificationCountType,
-  PushRuleActionName,
-  PushRuleKind,
-  TweakName,
-} from 'matrix-js-sdk';
-import { type Logger, logger as globalLogger } from 'matrix-js-sdk/lib/logger.js';
+import { type MatrixClient, NotificationCountType, PushRuleActionName, PushRuleKind, TweakName } from 'matrix-js-sdk';
 import { afterAll, beforeAll, beforeEach, test } from 'vitest';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { eventIdOf, newClient, type RoomClient } from '../support/room-client.ts';
+import { startSyncing } from '../support/sdk-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let server: TestHomeserver;
@@ -20,7 +13,7 @@ let roomId: string;
 beforeAll(async () => {
   server = await startHomeserver({ replicas: 3, spread: true });
   [alice, bob] = await Promise.all([newClient(server, 'alice'), newClient(server, 'bob')]);
-  client = await startSyncing(bob);
+  client = await startSyncing(server, bob);
 });
 afterAll(async () => {
   client.stopClient();
@@ -33,37 +26,6 @@ beforeEach(async () => {
   await bob.join(roomId);
   await waitFor(() => client.getRoom(roomId)?.getMyMembership() === 'join', { what: 'the room' });
 });
-
-const silent = (): void => undefined;
-const logger: Logger = {
-  trace: silent,
-  debug: silent,
-  info: silent,
-  warn: silent,
-  error: silent,
-  getChild: () => logger,
-};
-// Parts of the SDK write to a logger of their own; its level can be set, which its type does not tell.
-if ('setLevel' in globalLogger && typeof globalLogger.setLevel === 'function') {
-  Reflect.apply(globalLogger.setLevel, globalLogger, ['silent', false]);
-}
-
-let requests = 0;
-
-/** A client whose requests go to one replica after the other. */
-async function startSyncing({ user }: RoomClient): Promise<MatrixClient> {
-  const { userId, token: accessToken, deviceId } = user;
-  const fetchFn: typeof fetch = (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input);
-    requests += 1;
-    return fetch(server.url(requests % server.replicas.length) + url.pathname + url.search, init);
-  };
-  const syncing = createClient({ baseUrl: server.url(0), userId, accessToken, deviceId, logger, fetchFn });
-  await syncing.startClient({ initialSyncLimit: 10, pollTimeout: 5000, threadSupport: true });
-  await waitFor(() => syncing.isInitialSyncComplete(), { what: 'the first sync' });
-  syncing.matrixRTC.stop();
-  return syncing;
-}
 
 /** Waits until the SDK's room has so many notifications and highlights. */
 const counts = (notifications: number, highlights: number) =>
