@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   M_UNABLE_TO_GRANT_JOIN: { status: 400, text: 'No user of this server may grant the join.' },
   M_BAD_STATE: { status: 400, text: 'This cannot be done in the present state.' },
   M_CANNOT_LEAVE_SERVER_NOTICE_ROOM: { status: 403, text: 'The invite to the room of this server cannot be rejected.' },
+  M_INVITE_BLOCKED: { status: 403, text: 'This user accepts no invites.' },
   M_GUEST_ACCESS_FORBIDDEN: { status: 403, text: 'Guests are not allowed here.' },
   M_MISSING_PARAM: { status: 400, text: 'A required parameter is missing.' },
   M_INVALID_PARAM: { status: 400, text: 'A parameter has a value that is not allowed.' },

@@ -1,7 +1,7 @@
 import { MatrixError } from '../errors.ts';
 import type { EventDraft } from '../pipeline/room-writer.ts';
-import type { JsonObject } from '../room/json-value.ts';
-import { parseRoomAlias, type RoomAlias, type RoomId, type UserId } from '../room/identifiers.ts';
+import { ownString, type JsonObject } from '../room/json-value.ts';
+import { parseRoomAlias, parseUserId, type RoomAlias, type RoomId, type UserId } from '../room/identifiers.ts';
 import { ROOM_VERSIONS } from '../room/room-versions.ts';
 import { claimAlias, releaseAlias } from '../storage/tables/aliases.ts';
 import { insertPublishedRoom, releasePublishedRoom } from '../storage/tables/published_rooms.ts';
@@ -34,7 +34,7 @@ export interface RoomRequest {
 /**
  * Makes a room: all its events in one batch, invites included (those beyond 256 events in further ones). Errors:
  * M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE (alias taken), M_INVALID_PARAM (alias, too many invites), M_INVALID_ROOM_STATE (the events
- * asked for do not fit together), M_FORBIDDEN (invitee of another server). Spec: client-server API, "createRoom" (v1.19).
+ * asked for do not fit together), M_FORBIDDEN (invitee of another server), M_INVITE_BLOCKED. Spec: client-server API, "createRoom" (v1.19).
  */
 export async function createRoom(ctx: RoomsContext, actor: Actor, request: RoomRequest): Promise<RoomId> {
   const version = request.version ?? ctx.config.rooms.defaultVersion;
@@ -61,7 +61,7 @@ async function draftsOf(
   const invite = [...new Set(request.invite)];
   const limit = ctx.config.rooms.maxInvitesPerCreate;
   if (invite.length > limit) throw new MatrixError('M_INVALID_PARAM', `invite: at most ${limit} users are allowed`);
-  for (const userId of invite) requireInvitable(ctx, userId);
+  await requireInvitable(ctx, [...invite, ...invitedBy(request.initialState)]);
   const defaultPreset = request.visibility === 'public' ? 'public_chat' : 'private_chat';
   return newRoomEvents({
     ...request,
@@ -71,6 +71,14 @@ async function draftsOf(
     alias: request.aliasName === undefined ? undefined : aliasOf(ctx, request.aliasName),
     invite,
     profiles: await memberProfiles(ctx, [actor.userId, ...invite]),
+  });
+}
+
+/** Whom the client invites by writing the member event itself. What is no user id is for the auth rules to refuse. */
+function invitedBy(initialState: readonly InitialState[]): UserId[] {
+  return initialState.flatMap(({ type, stateKey, content }) => {
+    const invites = type === 'm.room.member' && ownString(content, 'membership') === 'invite';
+    return (invites ? parseUserId(stateKey) : undefined) ?? [];
   });
 }
 

@@ -8,7 +8,7 @@ import { memberGuard } from './member-guard.ts';
 
 /**
  * Invites a user; one who is invited already stays so. Errors: M_FORBIDDEN (inviter not in the room or without the power, invitee
- * there already, banned, or of another server). Spec: client-server API, "Joining rooms" (v1.19).
+ * there already, banned, or of another server), M_INVITE_BLOCKED. Spec: client-server API, "Joining rooms" (v1.19).
  */
 export async function inviteUser(
   ctx: RoomsContext,
@@ -16,7 +16,7 @@ export async function inviteUser(
   invite: { roomId: RoomId; userId: UserId; reason?: string },
 ): Promise<void> {
   const { roomId, userId, reason } = invite;
-  requireInvitable(ctx, userId);
+  await requireInvitable(ctx, [userId]);
   const content = await memberContent(ctx, userId, { membership: 'invite', reason });
   const guard = memberGuard(actor.userId, userId, {
     invite: 'stands',

@@ -80,6 +80,20 @@ test.for(tombstones)('in version $version ending the room takes power $level', (
   expect(powerLevels?.content).toMatchObject({ events: { 'm.room.tombstone': level } });
 });
 
+const overrides = [
+  { name: 'other levels of events', override: { events: { 'm.room.name': 60 } }, tombstone: 150 },
+  { name: 'a high level for state', override: { state_default: 200 }, tombstone: 201 },
+  { name: 'a level of its own', override: { events: { 'm.room.tombstone': 70 } }, tombstone: 70 },
+];
+
+test.for(overrides)(
+  'in version 12 ending the room takes more power than other state when the client asks for $name',
+  ({ override, tombstone }) => {
+    const levels = newRoomEvents({ ...PLAIN, powerLevelOverride: override })[2];
+    expect(levels?.content).toMatchObject({ ...override, events: { 'm.room.tombstone': tombstone } });
+  },
+);
+
 test('initial state takes the place of what the preset would set', () => {
   const visible = { type: 'm.room.history_visibility', stateKey: '', content: { history_visibility: 'joined' } };
   const drafts = newRoomEvents({ ...PLAIN, initialState: [visible] });

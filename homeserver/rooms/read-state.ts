@@ -15,11 +15,12 @@ import type { RoomsContext } from './context.ts';
 
 /** `memberships.membership`. */
 const JOIN = 1;
-const LEAVE = 3;
-const BAN = 4;
 /** Branches that met have taken the membership away. */
 const NONE = 0;
-const FORGOTTEN = 1;
+/** That, left and banned. */
+const GONE: ReadonlySet<number | null> = new Set([NONE, 3, 4]);
+/** Bit of `memberships.flags`. */
+const HISTORY_FORGOTTEN = 4;
 /** Membership events that are gone back over to find the end of a stay (an invite and a ban after having left, say). */
 const MAX_STEPS = 16;
 
@@ -31,7 +32,8 @@ export interface ReadableState {
 }
 
 /**
- * The state that a user may read: today's for members and in rooms that the world may read, that of their leaving for those who left.
+ * The state that a user may read: today's for members and in rooms that the world may read, that of their leaving for those who left,
+ * also when they are invited again.
  * Errors: M_FORBIDDEN (was never in the room, or has forgotten it). Spec: client-server API, "getRoomState" (v1.19).
  */
 export async function readableState(ctx: RoomsContext, actor: Actor, roomId: RoomId): Promise<ReadableState> {
@@ -90,16 +92,16 @@ async function keyOf(
 
 async function readableSnapshot(ctx: RoomsContext, actor: Actor, room: RoomForReaderRow): Promise<number> {
   if (room.membership === JOIN) return room.snapshot;
-  const isForgotten = ((room.flags ?? 0) & FORGOTTEN) !== 0;
+  const isForgotten = ((room.flags ?? 0) & HISTORY_FORGOTTEN) !== 0;
   const left = isForgotten ? undefined : await snapshotAtEnd(ctx, actor, room);
-  if (left !== undefined) return left;
+  if (left !== undefined && GONE.has(room.membership)) return left;
   if (await isWorldReadable(ctx, room.snapshot)) return room.snapshot;
+  if (left !== undefined) return left;
   throw notInside();
 }
 
 async function snapshotAtEnd(ctx: RoomsContext, actor: Actor, row: RoomForReaderRow): Promise<number | undefined> {
-  if (row.membership === NONE) return snapshotBefore(ctx, row);
-  return row.membership === LEAVE || row.membership === BAN ? snapshotOfLeaving(ctx, actor, row) : undefined;
+  return row.membership === NONE ? snapshotBefore(ctx, row) : snapshotOfLeaving(ctx, actor, row);
 }
 
 /** The state right after the event that ended the user's last stay; undefined for one who was only ever invited. */

@@ -6,6 +6,7 @@ import { ownMember, ownString, type JsonObject } from '../room/json-value.ts';
 import { isRedacted } from '../storage/room-reads/select-redaction-target.ts';
 import type { Actor } from './actor.ts';
 import { checkCanonicalAlias } from './canonical-alias.ts';
+import { carrySettingsInto } from './carry-settings.ts';
 import type { RoomsContext } from './context.ts';
 import { hideUnknownRoom } from './known-room.ts';
 import { requireInvitable, userIdOf } from './local-user.ts';
@@ -21,14 +22,12 @@ export interface StateChange {
 
 /**
  * Sets a state event; what is there already, by the same sender with the same content, stays and is given back. Errors: M_FORBIDDEN,
- * M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM and M_BAD_ALIAS (canonical alias). Spec: client-server API, "setRoomStateWithKey" (v1.19).
+ * M_TOO_LARGE, M_BAD_JSON, M_INVITE_BLOCKED, M_INVALID_PARAM and M_BAD_ALIAS (canonical alias). Spec: client-server API,
+ * "setRoomStateWithKey" (v1.19).
  */
 export async function setState(ctx: RoomsContext, actor: Actor, change: StateChange): Promise<EventId> {
   const { roomId, type, stateKey, content } = change;
-  const isInvite = type === 'm.room.member' && ownString(content, 'membership') === 'invite';
-  if (isInvite) requireInvitable(ctx, userIdOf(stateKey));
-  const leaves = type === 'm.room.member' && stateKey === actor.userId && ownString(content, 'membership') === 'leave';
-  if (leaves) await refuseRejecting(ctx, actor, roomId);
+  if (type === 'm.room.member') await prepareMembership(ctx, actor, change);
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, roomId, content);
   const draft = { type, stateKey, content, sender: actor.userId };
   const guard = setStateGuard(actor.userId, change);
@@ -36,6 +35,16 @@ export async function setState(ctx: RoomsContext, actor: Actor, change: StateCha
   // What stands there may have been redacted since: then it is set anew.
   if (sent.position > 0 || !(await isRedacted(ctx.store.db, sent.eventId))) return sent.eventId;
   return (await hideUnknownRoom(ctx.writer.send(roomId, draft))).eventId;
+}
+
+/** What the endpoints for memberships do beside sending the event holds here too. */
+async function prepareMembership(ctx: RoomsContext, actor: Actor, change: StateChange): Promise<void> {
+  const { roomId, stateKey, content } = change;
+  const membership = ownString(content, 'membership');
+  if (membership === 'invite') await requireInvitable(ctx, [userIdOf(stateKey)]);
+  if (stateKey !== actor.userId) return;
+  if (membership === 'leave') await refuseRejecting(ctx, actor, roomId);
+  if (membership === 'join') await carrySettingsInto(ctx, actor, roomId);
 }
 
 function setStateGuard(sender: UserId, change: StateChange): DraftGuard {

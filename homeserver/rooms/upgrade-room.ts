@@ -14,6 +14,7 @@ import { carrySettings } from './carry-settings.ts';
 import type { RoomsContext } from './context.ts';
 import { writeRoom } from './create-room.ts';
 import { leaveRoom } from './leave-room.ts';
+import { userIdOf } from './local-user.ts';
 import { memberProfiles } from './member-content.ts';
 import { joinedActor } from './room-power.ts';
 import { restrictedPowerLevels, TRANSFERRED_TYPES, upgradedRoomEvents, type OldRoom } from './upgraded-room-events.ts';
@@ -24,10 +25,12 @@ const MAX_HANDED_ON = 5000;
 export interface Upgrade {
   readonly roomId: RoomId;
   readonly version: string;
-  readonly additionalCreators: readonly UserId[];
+  /** As the client names them; versions without such creators do not look at them. */
+  readonly additionalCreators: readonly string[];
 }
 
 interface Plan extends Upgrade {
+  readonly additionalCreators: readonly UserId[];
   readonly rules: RoomVersionRules;
   readonly head: LoadedHead;
   /** The tombstone that stands already. */
@@ -37,7 +40,7 @@ interface Plan extends Upgrade {
 /**
  * Replaces a room by a new one of another version: makes it, names it in the old room's tombstone, then carries over
  * the user's own settings and moves aliases and the place in the directory. Asked again after it was cut off behind the tombstone, it goes on where it was. Gives the new room's id.
- * Errors: M_UNSUPPORTED_ROOM_VERSION, M_FORBIDDEN. Spec: client-server API, "Room Upgrades" (v1.19).
+ * Errors: M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM (a creator is no user id), M_FORBIDDEN. Spec: client-server API, "Room Upgrades" (v1.19).
  */
 export async function upgradeRoom(ctx: RoomsContext, actor: Actor, upgrade: Upgrade): Promise<RoomId> {
   const plan = await planUpgrade(ctx, actor, upgrade);
@@ -55,7 +58,14 @@ async function planUpgrade(ctx: RoomsContext, actor: Actor, upgrade: Upgrade): P
   const names = ['m.room.tombstone', ...TRANSFERRED_TYPES].map((type): StateName => [type, '']);
   const { head, maySet } = await joinedActor(ctx, actor, upgrade.roomId, names);
   if (!maySet('m.room.tombstone')) throw new MatrixError('M_FORBIDDEN', 'You may not upgrade this room.');
-  return { ...upgrade, rules, head, tombstone: entryOf(head, 'm.room.tombstone')?.eventId };
+  const further = rules.creators === 'sender-and-additional' ? upgrade.additionalCreators.map(userIdOf) : [];
+  return {
+    ...upgrade,
+    additionalCreators: further,
+    rules,
+    head,
+    tombstone: entryOf(head, 'm.room.tombstone')?.eventId,
+  };
 }
 
 function entryOf(head: LoadedHead, type: string) {

@@ -2,6 +2,7 @@ import type { EventDraft } from '../pipeline/room-writer.ts';
 import type { EventId, RoomId, UserId } from '../room/identifiers.ts';
 import { isJsonInteger, ownMember, ownObject, type JsonObject, type JsonValue } from '../room/json-value.ts';
 import type { RoomVersionRules } from '../room/room-versions.ts';
+import { tombstoneLevel } from './initial-power-levels.ts';
 
 /** What a room hands on to the one that replaces it, beside its kind. Spec: client-server API, "Room Upgrades" (v1.19). */
 export const TRANSFERRED_TYPES = [
@@ -20,8 +21,6 @@ export const TRANSFERRED_TYPES = [
 /** Members of the create event that belong to the kind of a room. */
 const KIND = ['type', 'm.federate'] as const;
 
-/** Power to end a room of which the creators are beyond all numbers: more than administrators have. */
-const TOMBSTONE_LEVEL = 150;
 const ADMINISTRATOR = 100;
 
 /** A room as its replacement needs to know it. */
@@ -124,7 +123,8 @@ function levelsWithCreators(content: JsonObject, users: JsonObject, next: Replac
   const creators = new Set<string>([next.creator, ...next.additionalCreators]);
   const events = ownObject(content, 'events') ?? {};
   const tombstone = ownMember(events, 'm.room.tombstone');
-  const level = isJsonInteger(tombstone) ? Math.max(tombstone, TOMBSTONE_LEVEL) : TOMBSTONE_LEVEL;
+  const least = tombstoneLevel(content);
+  const level = isJsonInteger(tombstone) ? Math.max(tombstone, least) : least;
   return {
     ...content,
     users: Object.fromEntries(Object.entries(users).filter(([userId]) => !creators.has(userId))),

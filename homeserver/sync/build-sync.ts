@@ -88,7 +88,11 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
   const plan = await planRooms(session, changes.rooms, input);
   const fresh = plan.rooms.filter((room) => room.isNew && input.since !== undefined).map((room) => room.row.room_no);
   const [stripped, newReceipts, newData, rules, recounted] = await Promise.all([
-    readStrippedState(session, [...plan.invited, ...plan.knocked], accountData.ignored),
+    readStrippedState(
+      session,
+      accountData.blocksInvites ? plan.knocked : [...plan.invited, ...plan.knocked],
+      accountData.ignored,
+    ),
     readReceiptsOfNewRooms(session, fresh),
     readDataOfNewRooms(session, fresh),
     newRules(session, changes.rules_position, request),

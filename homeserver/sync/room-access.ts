@@ -25,11 +25,12 @@ export interface RoomAccess {
   readonly end: number;
 }
 
-const FORGOTTEN = 1;
+/** Bit of `memberships.flags`. */
+const HISTORY_FORGOTTEN = 4;
 
 /**
- * Opens a room for reading: for those who are joined, for those who have left it (up to there), and for everybody while it is
- * world-readable. Errors: M_FORBIDDEN, also when there is no such room, or the reader was only ever invited to it.
+ * Opens a room for reading: for those who are joined, for those who have left it (up to there, also when they are invited again or
+ * knock), and for everybody while it is world-readable. Errors: M_FORBIDDEN, also when there is no such room, or the reader was only ever invited to it.
  */
 export async function openRoom(session: Session, roomId: string): Promise<RoomAccess> {
   const room = await selectRoomForReader(session.db, roomId, session.reader.userNo);
@@ -37,8 +38,9 @@ export async function openRoom(session: Session, roomId: string): Promise<RoomAc
   if (room.membership === MEMBERSHIP.join) return accessNow(room, true);
   const gone = goneFrom(room);
   const left = gone === undefined ? undefined : await accessOfGone(session, room, gone);
-  if (left !== undefined) return left;
+  if (left !== undefined && isGone(room.membership)) return left;
   if (await isWorldReadable(session, room)) return accessNow(room, false);
+  if (left !== undefined) return left;
   throw notInRoom();
 }
 
@@ -46,12 +48,12 @@ function notInRoom(): MatrixError {
   return new MatrixError('M_FORBIDDEN', 'You are not a member of this room.');
 }
 
-/** How the reader left, unless they have forgotten the room. */
+/** How the reader is not in the room any more, unless they have forgotten what was. */
 function goneFrom(room: RoomForReaderRow): GoneReader | undefined {
   const { room_no, membership, flags, event_no, position } = room;
   if (event_no === null || membership === null || position === null) return undefined;
-  const isForgotten = ((flags ?? 0) & FORGOTTEN) !== 0;
-  return isGone(membership) && !isForgotten ? { room_no, membership, event_no, position } : undefined;
+  const isForgotten = ((flags ?? 0) & HISTORY_FORGOTTEN) !== 0;
+  return isForgotten ? undefined : { room_no, membership, event_no, position };
 }
 
 function accessNow(room: RoomForReaderRow, joinedNow: boolean): RoomAccess {

@@ -49,6 +49,14 @@ test('what a join carries beyond the specification goes into the member event, n
   });
 });
 
+test('an invite by e-mail address is refused with the reason', async () => {
+  const roomId = await alice.createRoom();
+  const invite = { medium: 'email', address: 'bob@example.org', id_server: 'id.example', id_access_token: 'x' };
+  const answer = await alice.act('invite', roomId, invite);
+  expect(answer).toMatchObject({ status: 400, body: { errcode: 'M_MISSING_PARAM' } });
+  expect(JSON.stringify(answer.body)).toContain('by user id only');
+});
+
 test('joining and leaving twice makes no second event', async () => {
   const roomId = await alice.createRoom({ preset: 'public_chat' });
   await bob.join(roomId);

@@ -119,6 +119,25 @@ test('from version 12 on creators are not listed, and the further ones that are 
   expect(levels.events['m.room.tombstone']).toBe(150);
 });
 
+test('a version without further creators does not look at those that are named', async () => {
+  const roomId = await alice.createRoom({ room_version: '10' });
+  const answer = await upgrade(alice, roomId, { new_version: '11', additional_creators: ['bob', bob.userId] });
+  const create = await contentOf(alice, replacementOf(answer), 'm.room.create');
+  expect(create).not.toHaveProperty('additional_creators');
+});
+
+test('in version 12 ending the room takes more power than other state, whatever that took before', async () => {
+  const roomId = await alice.createRoom({
+    room_version: '12',
+    power_level_content_override: { state_default: 300, events: { 'm.room.tombstone': 10 } },
+  });
+  const next = replacementOf(await upgrade(alice, roomId, { new_version: '12' }));
+  expect(await contentOf(alice, next, 'm.room.power_levels')).toMatchObject({
+    state_default: 300,
+    events: { 'm.room.tombstone': 301 },
+  });
+});
+
 test('levels that are texts in an old version are numbers in a new one', async () => {
   const roomId = await alice.createRoom({ room_version: '9', preset: 'public_chat' });
   const levels = z.looseObject({}).parse(await contentOf(alice, roomId, 'm.room.power_levels'));

@@ -158,3 +158,113 @@ test('a knock is shown with stripped state', async () => {
   const events = (await bob.next()).rooms.knock[roomId]?.knock_state.events ?? [];
   expect(namesOf(events)).toEqual(expect.arrayContaining(['m.room.create/', `m.room.member/${bob.client.userId}`]));
 });
+
+const FILTER_LEFT = { room: { include_leave: true } };
+
+test('a forgotten room stays away from sync whatever others make of the membership, and is shown again with an invite', async () => {
+  const bob = await newReader();
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.client.join(roomId);
+  await bob.next();
+  await bob.client.act('leave', roomId);
+  await bob.client.act('forget', roomId);
+  expect(Object.keys((await bob.next()).rooms.leave)).toEqual([roomId]);
+  for (const verb of ['ban', 'unban']) {
+    await alice.act(verb, roomId, about(bob));
+    expect((await bob.next()).rooms.leave).toEqual({});
+    expect((await bob.sync({ filter: FILTER_LEFT })).rooms.leave).toEqual({});
+    await expect(bob.messages(roomId, { dir: 'b' })).rejects.toThrow('M_FORBIDDEN');
+  }
+  await alice.act('invite', roomId, about(bob));
+  expect(Object.keys((await bob.next()).rooms.invite)).toEqual([roomId]);
+  await bob.client.act('leave', roomId);
+  expect(Object.keys((await bob.next()).rooms.leave)).toEqual([roomId]);
+  expect(Object.keys((await bob.sync({ filter: FILTER_LEFT })).rooms.leave)).toEqual([roomId]);
+});
+
+test('forgotten history stays forgotten until the user is in the room again', async () => {
+  const bob = await newReader();
+  const knocking = { type: 'm.room.join_rules', content: { join_rule: 'knock' } };
+  const roomId = await alice.createRoom({ invite: [bob.client.userId], initial_state: [knocking] });
+  await bob.client.join(roomId);
+  const eventId = await alice.send(roomId, 'inside');
+  await bob.client.act('leave', roomId);
+  await bob.client.act('forget', roomId);
+  const read = async () => [
+    (await bob.client.request('GET', `/rooms/${encodeURIComponent(roomId)}/event/${eventId}`)).status,
+    (await bob.client.getState(roomId, 'm.room.create')).status,
+  ];
+  expect(await read()).toEqual([404, 403]);
+  await bob.client.request('POST', `/knock/${encodeURIComponent(roomId)}`, {});
+  expect(await read()).toEqual([404, 403]);
+  await alice.act('invite', roomId, about(bob));
+  expect(await read()).toEqual([404, 403]);
+  await bob.client.act('leave', roomId);
+  expect(await read()).toEqual([404, 403]);
+  await alice.act('invite', roomId, about(bob));
+  await bob.client.join(roomId);
+  expect(await read()).toEqual([200, 200]);
+});
+
+test.for(['invite', 'knock'])('who has left keeps what they could read, also after a new %s', async (follows) => {
+  const bob = await newReader();
+  const knocking = { type: 'm.room.join_rules', content: { join_rule: 'knock' } };
+  const roomId = await alice.createRoom({ invite: [bob.client.userId], initial_state: [knocking] });
+  await bob.client.join(roomId);
+  await alice.send(roomId, 'inside');
+  await bob.client.act('leave', roomId);
+  await alice.send(roomId, 'outside');
+  await alice.setState(roomId, 'm.room.topic', { topic: 'outside' });
+  if (follows === 'invite') await alice.act('invite', roomId, about(bob));
+  else await bob.client.request('POST', `/knock/${encodeURIComponent(roomId)}`, {});
+  expect(bodiesOf((await bob.messages(roomId, { dir: 'b' })).chunk)).toEqual(['inside']);
+  expect((await bob.client.getState(roomId, 'm.room.topic')).status).toBe(404);
+  expect((await bob.client.getState(roomId, 'm.room.create')).status).toBe(200);
+});
+
+test('one who knocks sees the history that the world may read', async () => {
+  const bob = await newReader();
+  const initial_state = [
+    { type: 'm.room.join_rules', content: { join_rule: 'knock' } },
+    { type: 'm.room.history_visibility', content: { history_visibility: 'world_readable' } },
+  ];
+  const roomId = await alice.createRoom({ invite: [bob.client.userId], initial_state });
+  await bob.client.join(roomId);
+  await bob.client.act('leave', roomId);
+  await alice.send(roomId, 'for the world');
+  await bob.client.request('POST', `/knock/${encodeURIComponent(roomId)}`, {});
+  expect(bodiesOf((await bob.messages(roomId, { dir: 'b' })).chunk)).toEqual(['for the world']);
+});
+
+const permission = (bob: SyncReader, content: object) =>
+  bob.client.request('PUT', `/user/${bob.client.userId}/account_data/m.invite_permission_config`, content);
+
+test('who blocks invites gets none, by whatever way, until they say otherwise', async () => {
+  const bob = await newReader();
+  const user_id = bob.client.userId;
+  const before = await alice.createRoom({ invite: [user_id] });
+  await permission(bob, { default_action: 'block' });
+  const roomId = await alice.createRoom();
+  const invite = { type: 'm.room.member', content: { membership: 'invite' }, state_key: user_id };
+  const blocked = { status: 403, body: { errcode: 'M_INVITE_BLOCKED' } };
+  expect(await alice.act('invite', roomId, { user_id })).toMatchObject(blocked);
+  expect(await alice.setState(roomId, 'm.room.member', invite.content, user_id)).toMatchObject(blocked);
+  expect(await alice.tryCreate({ invite: [user_id] })).toMatchObject(blocked);
+  expect(await alice.tryCreate({ initial_state: [invite] })).toMatchObject(blocked);
+  expect((await bob.next()).rooms.invite).toEqual({});
+  expect(JSON.stringify(await bob.client.get('/initialSync'))).not.toContain(before);
+  await permission(bob, { default_action: 'allow' });
+  expect((await alice.act('invite', roomId, { user_id })).status).toBe(200);
+  expect(Object.keys((await bob.next()).rooms.invite)).toEqual([roomId]);
+  expect(Object.keys((await bob.sync()).rooms.invite).toSorted(byText)).toEqual([before, roomId].toSorted(byText));
+});
+
+test('an invite that came before it was blocked is held back in a sync that goes on, too', async () => {
+  const bob = await newReader();
+  await bob.next();
+  const roomId = await alice.createRoom({ invite: [bob.client.userId] });
+  await permission(bob, { default_action: 'block' });
+  expect((await bob.next()).rooms.invite).toEqual({});
+  expect(await bob.client.membershipOf(roomId, bob.client.userId)).toBeUndefined();
+  expect((await bob.client.join(roomId)).status).toBe(200);
+});

@@ -15,7 +15,7 @@ export const inviteUser = endpoint({
   auth: 'user',
   rateLimit: 'invitesPerUser',
   params: z.object({ roomId: z.string() }),
-  body: z.looseObject({ user_id: z.string(), reason: Reason }),
+  body: z.looseObject({ user_id: z.string('this server invites by user id only'), reason: Reason }),
   handle: async (app: App, { requester, params, body }) => {
     const userId = userIdOf(body.user_id);
     await invite(app, requester, { roomId: roomIdOf(params.roomId), userId, ...withReason(body) });

@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { roomIdOf } from '../../rooms/known-room.ts';
-import { userIdOf } from '../../rooms/local-user.ts';
 import { upgradeRoom as upgrade } from '../../rooms/upgrade-room.ts';
 import type { App } from '../app.ts';
 import { endpoint } from '../endpoint.ts';
@@ -27,7 +26,7 @@ export const upgradeRoom = endpoint({
     replacement_room: await upgrade(app, requester, {
       roomId: roomIdOf(params.roomId),
       version: body.new_version,
-      additionalCreators: body.additional_creators.map(userIdOf),
+      additionalCreators: body.additional_creators,
     }),
   }),
 });

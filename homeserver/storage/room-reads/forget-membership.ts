@@ -1,8 +1,8 @@
 import type { Queryable } from '../database.ts';
 
-// One statement: a join that commits between reading and writing would be forgotten otherwise. A later membership writes flags anew.
+// One statement: a join that commits between reading and writing would be forgotten otherwise. Later memberships undo it, see write_batch.
 const TEXT = `
-update memberships m set flags = m.flags | 1::int2
+update memberships m set flags = m.flags | 5::int2
 from rooms r
 where r.room_id = $1 and m.room_no = r.room_no and m.user_no = $2 and m.membership in (0, 3, 4)
 returning m.room_no`;

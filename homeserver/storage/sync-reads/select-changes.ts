@@ -8,7 +8,7 @@ export interface MembershipRow {
   version: number;
   /** 1 join, 2 invite, 3 leave, 4 ban, 5 knock; 0: branches that met have taken it away. */
   membership: number;
-  /** Bits: 1 forgotten. */
+  /** Bits: 1 forgotten; 4 its history is. */
   flags: number;
   /** Position at which the membership came to hold, and number of its event; with 0 of the one that held last. */
   position: number;
@@ -72,14 +72,14 @@ select
   ) c) as receipts,
   (select coalesce(json_agg(c), '[]') from (
     select room_no, type, content, position from account_data
-    where user_no = $1 and (position > $2 or (room_no = 0 and type = 'm.ignored_user_list'))
+    where user_no = $1 and (position > $2 or (room_no = 0 and type in ('m.ignored_user_list', 'm.invite_permission_config')))
     order by position
   ) c) as account_data,
   coalesce((select position from push_rules where user_no = $1), 0) as rules_position`;
 
 /**
  * What changed for a user after `since`: rooms with new events (with `all` every room joined to) and rooms in which the user's
- * own membership changed, receipts in joined rooms that the user may see, account data (the list of ignored users always).
+ * own membership changed, receipts in joined rooms that the user may see, account data (what keeps things from the user always).
  */
 export async function selectChangesSince(
   db: Queryable,

@@ -1,3 +1,4 @@
+import { blocksInvites, INVITE_PERMISSION } from '../../rooms/invite-permission.ts';
 import { selectAccountDataOfRooms } from '../../storage/sync-reads/select-streams.ts';
 import type { AccountDataRow } from '../../storage/sync-reads/select-streams.ts';
 import type { EventMatcher } from '../event-matcher.ts';
@@ -13,12 +14,15 @@ export interface AccountData {
   readonly ignored: ReadonlySet<string>;
   /** Position at which that list was changed last; 0: there is none. */
   readonly ignoredPosition: number;
+  /** The reader wants no invites at all. */
+  readonly blocksInvites: boolean;
 }
 
-/** Sorts what was read of the account data; `rows` may hold the list of ignored users although it is old. */
+/** Sorts what was read of the account data; `rows` may hold the list of ignored users and the permission to invite although they are old. */
 export function sortAccountData(rows: readonly AccountDataRow[], since: number | undefined): AccountData {
   const fresh = rows.filter((row) => row.position > (since ?? 0));
   const ignored = rows.find((row) => row.room_no === 0 && row.type === IGNORED_LIST);
+  const permission = rows.find((row) => row.room_no === 0 && row.type === INVITE_PERMISSION);
   return {
     global: fresh.filter((row) => row.room_no === 0),
     byRoom: Map.groupBy(
@@ -27,6 +31,7 @@ export function sortAccountData(rows: readonly AccountDataRow[], since: number |
     ),
     ignored: ignored === undefined ? new Set() : ignoredUsersOf(ignored.content),
     ignoredPosition: ignored?.position ?? 0,
+    blocksInvites: permission !== undefined && blocksInvites(permission.content),
   };
 }
 

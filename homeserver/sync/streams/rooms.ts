@@ -38,6 +38,7 @@ export interface SyncPlan {
   readonly knocked: readonly MembershipRow[];
 }
 
+/** Bit of `memberships.flags`. */
 const FORGOTTEN = 1;
 
 export interface PlanInput {
@@ -68,26 +69,27 @@ export async function planRooms(
   input: PlanInput,
 ): Promise<SyncPlan> {
   const rows = found.filter((row) => input.filter.matchesRoom(row.room_id));
-  const kept = rows.filter((row) => input.since !== undefined || (row.flags & FORGOTTEN) === 0);
-  const gone = kept.filter((row) => isGone(row.membership));
-  const inside = kept.filter((row) => isGone(row.membership) || row.membership === MEMBERSHIP.join);
+  const gone = rows.filter((row) => isGone(row.membership));
+  const inside = rows.filter((row) => isGone(row.membership) || row.membership === MEMBERSHIP.join);
   const [departures, bases] = await Promise.all([
     gone.length === 0 ? new Map<number, Departure>() : findDepartures(session, gone),
     findBases(session, inside, input.since),
   ]);
   return {
-    rooms: inside.map((row) =>
-      planRoom(row, { input, departure: departures.get(row.room_no), base: bases.get(row.room_no) }),
-    ),
-    invited: kept.filter((row) => row.membership === MEMBERSHIP.invite),
-    knocked: kept.filter((row) => row.membership === MEMBERSHIP.knock),
+    rooms: inside
+      .filter((row) => (row.flags & FORGOTTEN) === 0 || bases.get(row.room_no)?.wasShown === true)
+      .map((row) => planRoom(row, { input, departure: departures.get(row.room_no), base: bases.get(row.room_no) })),
+    invited: rows.filter((row) => row.membership === MEMBERSHIP.invite),
+    knocked: rows.filter((row) => row.membership === MEMBERSHIP.knock),
   };
 }
 
-/** State that the client has of a room, and whether the reader was joined then. */
+/** State that the client has of a room, and what the reader was then. */
 interface Base {
   readonly snapshot: number;
   readonly wasJoined: boolean;
+  /** Joined, invited or knocking: a client has to be told that this is over, whatever is forgotten since. */
+  readonly wasShown: boolean;
 }
 
 /** The state at `since` for every room that had one. Without `since` there is none. */
@@ -99,23 +101,31 @@ async function findBases(
   if (since === undefined) return new Map();
   // A membership event that is older than `since` still holds: whoever is joined by it was joined then.
   const changed = rows.filter((row) => row.position > since).flatMap((row) => row.base ?? []);
-  const joinedAt = await snapshotsWithReaderJoined(session, changed);
+  const memberships = await ownMembershipsAt(session, changed);
   const bases = new Map<number, Base>();
   for (const { room_no: roomNo, base, position } of rows) {
-    if (base !== null) bases.set(roomNo, { snapshot: base, wasJoined: position <= since || joinedAt.has(base) });
+    if (base === null) continue;
+    const membership = position <= since ? 'join' : memberships.get(base);
+    bases.set(roomNo, { snapshot: base, wasJoined: membership === 'join', wasShown: SHOWN.has(membership) });
   }
   return bases;
 }
 
-async function snapshotsWithReaderJoined(session: Session, snapshots: readonly number[]): Promise<Set<number>> {
-  if (snapshots.length === 0) return new Set();
+const SHOWN: ReadonlySet<string | undefined> = new Set(['join', 'invite', 'knock']);
+
+/** By snapshot; where there was none it is missing. */
+async function ownMembershipsAt(
+  session: Session,
+  snapshots: readonly number[],
+): Promise<Map<number, string | undefined>> {
+  if (snapshots.length === 0) return new Map();
   const entries = await selectMembersAt(session.db, { snapshots, keys: snapshots.map(() => session.reader.userNo) });
   const events = await selectEventsByNo(
     session.db,
     entries.map((entry) => entry.event_no),
   );
-  const joins = new Set(events.filter((row) => membershipOf(row.json) === 'join').map((row) => row.event_no));
-  return new Set(entries.filter((entry) => joins.has(entry.event_no)).map((entry) => entry.snapshot));
+  const memberships = new Map(events.map((row) => [row.event_no, membershipOf(row.json)]));
+  return new Map(entries.map((entry) => [entry.snapshot, memberships.get(entry.event_no)]));
 }
 
 interface PlanFacts {
@@ -174,7 +184,7 @@ export async function planQuietRooms(
   return rows
     .filter((row) => input.filter.matchesRoom(row.room_id))
     .map((row) => {
-      const base = { snapshot: row.snapshot, wasJoined: true };
+      const base = { snapshot: row.snapshot, wasJoined: true, wasShown: true };
       return planRoom(row, { input, departure: undefined, base });
     });
 }
