@@ -1,4 +1,4 @@
-import { awsEnvironment } from '../config/aws-environment.ts';
+import { NO_POD_IDENTITY, podIdentity } from '../config/aws-environment.ts';
 import { openDirectoryStore } from '../object-store/directory-store.ts';
 import type { ObjectStore } from '../object-store/object-store.ts';
 import { openS3Store, type S3Settings } from '../object-store/s3-store.ts';
@@ -64,12 +64,9 @@ function s3Settings(bucket: string, values: StoreValues): S3Settings {
 function credentialsOf(values: StoreValues, region: string): S3Settings['credentials'] {
   const directory = values['s3-credentials'];
   if (directory !== undefined) return { directory };
-  const { roleArn, tokenFile, stsEndpoint } = awsEnvironment();
-  if (roleArn === undefined || tokenFile === undefined) {
-    const missing = 'this pod has no identity of its own (AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE)';
-    throw new UsageError(`--s3-credentials DIR is needed: ${missing}`);
-  }
-  return { webIdentity: { roleArn, tokenFile, endpoint: stsEndpoint ?? `https://sts.${region}.amazonaws.com` } };
+  const webIdentity = podIdentity(region);
+  if (webIdentity === undefined) throw new UsageError(`--s3-credentials DIR is needed: ${NO_POD_IDENTITY}`);
+  return { webIdentity };
 }
 
 function isHttpUrl(text: string): boolean {

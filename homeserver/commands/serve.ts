@@ -32,8 +32,9 @@ Ends with 0 after SIGTERM or Ctrl-C, 10 configuration invalid, 11 schema too old
     const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
     const file = values.config ?? defaultConfigFile();
     const config = await loadConfig(file);
-    await checkPlaces(config, file);
+    const away = await checkPlaces(config, file);
     const log = createLogger({ level: config.logLevel });
+    if (away !== undefined) log.warn({ reason: away }, 'files cannot be kept now; everything else is served');
     const replica = await start({ config, log, softwareVersion: SOFTWARE_VERSION });
     return typeof replica === 'number' ? replica : serveUntilStopped(replica, log);
   },

@@ -48,6 +48,16 @@ const wrong = [
     text: 'serverName: example.org\ntrustedProxies: [10.0.0.0/8, "2001:db8::/32", ::1, proxy.example, 10.0.0.0/33]',
     problems: [/^trustedProxies\.3: an IP address/, /^trustedProxies\.4: /],
   },
+  {
+    name: 'a place for files that is none, or two,',
+    text: 'serverName: example.org\nmedia: {directory: /media, s3: {bucket: files}}',
+    problems: [/^media: exactly one of directory and s3/],
+  },
+  {
+    name: 'a bucket whose prefix ends anywhere',
+    text: 'serverName: example.org\nmedia: {s3: {bucket: files, prefix: a}}',
+    problems: [/^media\.s3\.prefix: /],
+  },
   { name: 'text that is not YAML', text: 'serverName: [', problems: [/./] },
   { name: 'aliases that multiply', text: bomb(), problems: [/alias/i] },
 ];

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MOUNTS, PORTS } from './layout.ts';
+import { S3_LOCATION } from './s3-location.ts';
 import { ServerNameField } from './server-name.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -204,12 +205,34 @@ const Support = z
   })
   .describe('Whom to ask for help, published in /.well-known/matrix/support.');
 
+const MediaBucket = z
+  .strictObject({
+    ...S3_LOCATION,
+    credentialsDirectory: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Directory with the files accessKeyId and secretAccessKey, read anew for each request. Without it the pod's own " +
+          'identity (AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE).',
+      ),
+  })
+  .describe(
+    'Bucket for uploaded files, which lie under <prefix><serverName>/media/. When the server starts, writing, reading and ' +
+      'deleting there must be allowed; that the bucket does not answer then is only logged.',
+  );
+
 const Media = z
   .strictObject({
     directory: z
       .string()
       .min(1)
+      .optional()
       .describe('Directory for uploaded files, shared by all replicas; it must be writable when the server starts.'),
+    s3: MediaBucket.optional(),
+  })
+  .refine(({ directory, s3 }) => (directory === undefined) !== (s3 === undefined), {
+    message: 'exactly one of directory and s3 is needed',
   })
   .describe('Where uploaded files are kept.');
 

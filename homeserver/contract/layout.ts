@@ -21,6 +21,7 @@ export const MOUNTS = {
   turn: '/etc/homeserver/turn',
   turnSecretFile: '/etc/homeserver/turn/secret',
   media: '/var/lib/homeserver/media',
+  mediaCredentials: '/etc/homeserver/media/s3',
   backupCredentials: '/etc/homeserver/backup/s3',
   backupKey: '/etc/homeserver/backup/encryption',
 } as const;

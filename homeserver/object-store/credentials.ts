@@ -21,7 +21,7 @@ export function folderCredentials(directory: string): CredentialSource {
     const secretAccessKey = await readValue(directory, 'secretAccessKey');
     if (accessKeyId === undefined || secretAccessKey === undefined) {
       const message = `the credentials folder ${directory} needs the files accessKeyId and secretAccessKey`;
-      throw new ObjectStoreError(message, { passing: false });
+      throw new ObjectStoreError(message, { passing: false, code: 'NoCredentials' });
     }
     const sessionToken = await readValue(directory, 'sessionToken');
     return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
@@ -34,7 +34,8 @@ async function readValue(directory: string, file: string): Promise<string | unde
     return text === '' ? undefined : text;
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    throw new ObjectStoreError(`the credentials folder ${directory} cannot be read`, { passing: false, cause });
+    const message = `the credentials folder ${directory} cannot be read`;
+    throw new ObjectStoreError(message, { passing: false, code: 'NoCredentials', cause });
   }
 }
 
@@ -86,7 +87,7 @@ export function webIdentityCredentials(identity: WebIdentity, post: PostForm): C
 }
 
 async function assumeRole({ roleArn, tokenFile, endpoint }: WebIdentity, post: PostForm): Promise<Credentials> {
-  const token = (await readFile(tokenFile, 'utf8')).trim();
+  const token = await readToken(tokenFile);
   const form = new URLSearchParams({
     Action: 'AssumeRoleWithWebIdentity',
     Version: '2011-06-15',
@@ -103,6 +104,14 @@ async function assumeRole({ roleArn, tokenFile, endpoint }: WebIdentity, post: P
     sessionToken: found.SessionToken,
     expiresAt: found.Expiration * 1000,
   };
+}
+
+async function readToken(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (cause) {
+    throw new ObjectStoreError(`the token of the pod's identity, ${file}, cannot be read`, { passing: false, cause });
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -27,13 +27,14 @@ const MAX_ERROR_BYTES = 65_536;
 /** A server that says nothing for so long is given up. */
 const SILENCE_MS = 60_000;
 /** An object of 8 MiB over a slow line takes its time. */
-const WHOLE_MS = 300_000;
+export const WHOLE_MS = 300_000;
 
-export function createHttpExchange(): HttpExchange {
+/** `wholeMs`: longest time of one request with its answer. */
+export function createHttpExchange(wholeMs = WHOLE_MS): HttpExchange {
   const limits = { keepAlive: true, maxSockets: 16, maxFreeSockets: 4, timeout: SILENCE_MS };
   const [http, https] = [new HttpAgent(limits), new HttpsAgent(limits)];
   return {
-    send: (wanted) => send(wanted, wanted.url.protocol === 'https:' ? https : http),
+    send: (wanted) => send(wanted, wanted.url.protocol === 'https:' ? https : http, wholeMs),
     close: () => {
       http.destroy();
       https.destroy();
@@ -41,18 +42,31 @@ export function createHttpExchange(): HttpExchange {
   };
 }
 
-async function send(wanted: HttpWanted, agent: HttpAgent | HttpsAgent): Promise<HttpAnswer> {
-  const answer = await headOf(wanted, agent);
-  const status = answer.statusCode ?? 0;
-  return { status, body: await readBody(answer, status === 200 ? wanted.maxBytes : MAX_ERROR_BYTES) };
+async function send(wanted: HttpWanted, agent: HttpAgent | HttpsAgent, wholeMs: number): Promise<HttpAnswer> {
+  const signal = AbortSignal.timeout(wholeMs);
+  try {
+    const answer = await headOf(wanted, agent, signal);
+    const status = answer.statusCode ?? 0;
+    return { status, body: await readBody(answer, status === 200 ? wanted.maxBytes : MAX_ERROR_BYTES) };
+  } catch (error) {
+    throw signal.aborted ? noAnswer() : error;
+  }
 }
 
-function headOf({ method, url, headers, body }: HttpWanted, agent: HttpAgent | HttpsAgent): Promise<IncomingMessage> {
+function noAnswer(): Error {
+  return Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+}
+
+function headOf(
+  { method, url, headers, body }: HttpWanted,
+  agent: HttpAgent | HttpsAgent,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const options = { method, headers: { ...headers, 'content-length': body?.length ?? 0 }, agent };
   const begin = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const request = begin(url, { ...options, signal: AbortSignal.timeout(WHOLE_MS) }, resolve);
-  request.on('timeout', () => request.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
+  const request = begin(url, { ...options, signal }, resolve);
+  request.on('timeout', () => request.destroy(noAnswer()));
   request.on('error', reject);
   request.end(body);
   return promise;

@@ -22,10 +22,13 @@ export interface ObjectStore {
 export class ObjectStoreError extends Error {
   override readonly name = 'ObjectStoreError';
   readonly passing: boolean;
+  /** One word for what is wrong: S3's own, such as NoSuchBucket, or NoCredentials. */
+  readonly code: string | undefined;
 
-  constructor(message: string, options: { passing: boolean; cause?: unknown }) {
+  constructor(message: string, options: { passing: boolean; code?: string | undefined; cause?: unknown }) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.passing = options.passing;
+    this.code = options.code;
   }
 }
 

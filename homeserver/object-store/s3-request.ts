@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import type { CredentialSource } from './credentials.ts';
-import { createHttpExchange, type HttpAnswer, type HttpExchange, type HttpWanted } from './http-exchange.ts';
+import { createHttpExchange, type HttpAnswer, type HttpExchange, type HttpWanted, WHOLE_MS } from './http-exchange.ts';
 import { ObjectStoreError } from './object-store.ts';
 
 export interface S3Request {
@@ -23,15 +23,28 @@ export interface S3Sender {
   close(): void;
 }
 
-const TRIES = 6;
+/** For how long a store that does not answer is tried. */
+export interface Patience {
+  readonly tries: number;
+  /** Longest time of one request with its answer, ms. */
+  readonly requestMs: number;
+}
+
+export const PATIENT: Patience = { tries: 6, requestMs: WHOLE_MS };
+
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
+
 /** Makes requests over one pool of connections. `region` goes into the signature. */
-export function createS3Sender(region: string, credentials: () => CredentialSource): S3Sender {
-  const http = createHttpExchange();
+export function createS3Sender(
+  region: string,
+  credentials: () => CredentialSource,
+  { tries, requestMs }: Patience,
+): S3Sender {
+  const http = createHttpExchange(requestMs);
   return {
     send: (wanted) =>
-      withRetries(wanted.url, async () => {
+      withRetries(wanted.url, tries, async () => {
         const headers = await sign(wanted, region, await credentials()());
         return exchange(http, { body: undefined, ...wanted, headers });
       }),
@@ -39,7 +52,7 @@ export function createS3Sender(region: string, credentials: () => CredentialSour
       const target = new URL(url);
       const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
       const wanted = { method: 'POST', url: target, headers, body: Buffer.from(form), maxBytes: 65_536 };
-      return (await withRetries(target, () => exchange(http, wanted))).body.toString('utf8');
+      return (await withRetries(target, tries, () => exchange(http, wanted))).body.toString('utf8');
     },
     close: () => {
       http.close();
@@ -75,21 +88,27 @@ async function exchange(http: HttpExchange, wanted: HttpWanted): Promise<HttpAns
   throw refusal(wanted.url, answer.status, answer.body);
 }
 
+/** What may go well later without another configuration: clocks are set right, tokens made anew. */
+const PASSING_CODES = ['RequestTimeout', 'SlowDown', 'RequestTimeTooSkewed', 'ExpiredToken'];
+
 /** The server's own code says what is wrong; the rest of an answer may hold what nobody should see. */
 function refusal(url: URL, status: number, body: Buffer): ObjectStoreError {
   const code = /<Code>([A-Za-z0-9]{1,64})<\/Code>/.exec(body.toString('utf8'))?.[1];
-  const passing = status >= 500 || status === 429 || status === 408 || code === 'RequestTimeout' || code === 'SlowDown';
-  return new ObjectStoreError(`${url.origin} answered ${status}${code === undefined ? '' : ` ${code}`}`, { passing });
+  const passing = status >= 500 || status === 429 || status === 408 || (code ? PASSING_CODES.includes(code) : false);
+  return new ObjectStoreError(`${url.origin} answered ${status}${code === undefined ? '' : ` ${code}`}`, {
+    passing,
+    code,
+  });
 }
 
 /** A failed write may have been done: repeating it does the same once more. */
-async function withRetries<T>(url: URL, work: () => Promise<T>): Promise<T> {
+async function withRetries<T>(url: URL, tries: number, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
     } catch (cause) {
       const error = cause instanceof ObjectStoreError ? cause : unreachable(url, cause);
-      if (!error.passing || attempt === TRIES) throw error;
+      if (!error.passing || attempt >= tries) throw error;
     }
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
     await pause(longest * (0.5 + Math.random() / 2));

@@ -1,7 +1,7 @@
 import { folderCredentials, type CredentialSource, type WebIdentity, webIdentityCredentials } from './credentials.ts';
 import { checkObjectName, type ObjectStore, ObjectStoreError } from './object-store.ts';
 import { parseListPage, type ListPage } from './s3-list.ts';
-import { createS3Sender, type S3Sender } from './s3-request.ts';
+import { createS3Sender, PATIENT, type Patience, type S3Sender } from './s3-request.ts';
 
 export interface S3Settings {
   readonly bucket: string;
@@ -14,6 +14,8 @@ export interface S3Settings {
   readonly pathStyle: boolean;
   /** A folder of files, or what the pod's service account is. */
   readonly credentials: { readonly directory: string } | { readonly webIdentity: WebIdentity };
+  /** Absent: that of work which nobody waits for. */
+  readonly patience?: Patience;
 }
 
 const MAX_LIST_BYTES = 16_777_216;
@@ -23,7 +25,8 @@ const MAX_ANSWER_BYTES = 65_536;
 /** Objects in a bucket of S3 or of what speaks like it. */
 export function openS3Store(settings: S3Settings): ObjectStore {
   const source: { credentials?: CredentialSource } = {};
-  const sender = createS3Sender(settings.region, () => (source.credentials ??= sourceOf(settings, sender)));
+  const credentials = () => (source.credentials ??= sourceOf(settings, sender));
+  const sender = createS3Sender(settings.region, credentials, settings.patience ?? PATIENT);
   const bucket = bucketUrl(settings);
   const { prefix } = settings;
   const urlOf = (name: string) => {
@@ -101,5 +104,5 @@ function encodePath(path: string): string {
 }
 
 function noBucket({ bucket }: S3Settings): ObjectStoreError {
-  return new ObjectStoreError(`there is no bucket ${bucket}`, { passing: false });
+  return new ObjectStoreError(`there is no bucket ${bucket}`, { passing: false, code: 'NoSuchBucket' });
 }

@@ -64,6 +64,14 @@ async function configFile(changes: object = {}): Promise<string> {
   return file;
 }
 
+/** A bucket at a port where nobody listens. */
+async function bucketAway(): Promise<object> {
+  const credentialsDirectory = join(folder, 's3');
+  await mkdir(credentialsDirectory, { recursive: true });
+  for (const file of ['accessKeyId', 'secretAccessKey']) await writeFile(join(credentialsDirectory, file), 'x');
+  return { s3: { bucket: 'files', endpoint: 'http://127.0.0.1:1', forcePathStyle: true, credentialsDirectory } };
+}
+
 const Line = z.looseObject({ msg: z.string(), http_port: z.int().optional(), reason: z.string().optional() });
 
 function lines(out: string): z.infer<typeof Line>[] {
@@ -120,6 +128,9 @@ test('a good configuration passes, a bad one is told line by line', async () => 
       err: matching(/media\.directory: .*ENOENT/),
     });
   }
+  expect(await run(['check-config', '--file-only', '--config', media])).toMatchObject({ code: 0, err: '' });
+  const away = await run(['check-config', '--config', await configFile({ media: await bucketAway() })]);
+  expect(away).toMatchObject({ code: 20, out: '', err: matching(/^media\.s3: .*ECONNREFUSED/) });
   const missing = await run(['check-config', '--config', join(folder, 'absent.yaml')]);
   expect(missing).toMatchObject({ code: 10, err: matching(/ENOENT/) });
 });
@@ -141,8 +152,8 @@ test('a keyring is made once, readable by its owner only, and shown without its 
   expect((await run(['keys', 'inspect', file])).code).toBe(13);
 });
 
-test('serving starts, is ready, and ends with 0 after SIGTERM', async () => {
-  const child = start(['serve', '--config', await configFile()]);
+test('serving starts, is ready although the bucket for files is away, and ends with 0 after SIGINT', async () => {
+  const child = start(['serve', '--config', await configFile({ media: await bucketAway() })]);
   let out = '';
   child.stdout?.on('data', (chunk: Buffer) => {
     out += chunk.toString();
@@ -152,7 +163,11 @@ test('serving starts, is ready, and ends with 0 after SIGTERM', async () => {
   expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
   child.kill('SIGINT');
   expect(await exited).toBe(0);
-  expect(lines(out).map((line) => line.msg)).toEqual(['serving', 'stopping']);
+  expect(lines(out)).toMatchObject([
+    { msg: matching(/^files cannot be kept now/), reason: matching(/^media\.s3: .*ECONNREFUSED/) },
+    { msg: 'serving' },
+    { msg: 'stopping' },
+  ]);
 });
 
 async function refusalOf(changes: object): Promise<{ code: number | null; reason: string | undefined }> {

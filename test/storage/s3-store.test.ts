@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deleteOldBackups } from '../../homeserver/backup/delete-old-backups.ts';
+import { bucketProblem } from '../../homeserver/media/check-bucket.ts';
 import type { ObjectStore } from '../../homeserver/object-store/object-store.ts';
 import { openS3Store } from '../../homeserver/object-store/s3-store.ts';
 import type { S3Settings } from '../../homeserver/object-store/s3-store.ts';
 import { makeBackup, makeRestore, tableDigests } from '../support/backups.ts';
+import { matching } from '../support/matching.ts';
 import { createDatabase, TEST_SERVER_NAME } from '../support/postgres.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 
@@ -75,18 +77,48 @@ test('wrong credentials and a bucket that is not there are told at once, without
   const refused = await stranger.put('a', Buffer.from('a')).catch((error: unknown) => String(error));
   expect(refused).toMatch(/answered 403 SignatureDoesNotMatch/);
   expect(refused).not.toContain('not-the-secret');
+  expect(await bucketProblem(stranger)).toMatchObject({
+    message: matching(/^media\.s3\.credentialsDirectory: .* cannot be written: .* 403 SignatureDoesNotMatch$/),
+    passing: false,
+  });
   await rm(join(directory, 'secretAccessKey'));
   await expect(stranger.get('a', 1)).rejects.toThrow('needs the files accessKeyId and secretAccessKey');
   const nowhere = open({ bucket: 'not-there' });
   await expect(nowhere.put('a', Buffer.from('a'))).rejects.toThrow('there is no bucket not-there');
   await expect(nowhere.get('a', 1)).rejects.toThrow('there is no bucket not-there');
+  expect(await bucketProblem(nowhere)).toMatchObject({ message: matching(/^media\.s3\.bucket: /), passing: false });
   await Promise.all([stranger.close(), nowhere.close()]);
   await rm(directory, { recursive: true, force: true });
+});
+
+test('a bucket is fit for files when an object can be written, read and deleted; nothing of that stays', async () => {
+  const store = open({ prefix: 'files/test.example:8448/media/' });
+  expect(await bucketProblem(store)).toBeUndefined();
+  expect(await namesOf(store, '')).toEqual([]);
+  await store.close();
+});
+
+test('a server that takes requests and says nothing is given up', async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const address = silent.address();
+  const endpoint = typeof address === 'object' ? `http://127.0.0.1:${address?.port}` : '';
+  const store = open({ endpoint, patience: { tries: 2, requestMs: 50 } });
+  expect(await bucketProblem(store)).toMatchObject({
+    message: matching(/cannot be reached \(ETIMEDOUT\)$/),
+    passing: true,
+  });
+  await store.close();
+  silent.closeAllConnections();
+  silent.close();
 });
 
 test('a server that goes away comes back within the retries of a request', async () => {
   const store = open();
   await server.kill();
+  const hasty = open({ patience: { tries: 1, requestMs: 60_000 } });
+  expect(await bucketProblem(hasty)).toMatchObject({ passing: true });
+  await hasty.close();
   const written = store.put('again', Buffer.from('again'));
   await server.start();
   await written;

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { type ObjectStore, ObjectStoreError } from '../object-store/object-store.ts';
+import { bucketProblem } from './check-bucket.ts';
+
+/** A store in memory; what is in `changes` behaves otherwise. */
+function openStore(changes: Partial<ObjectStore> = {}) {
+  const objects = new Map<string, Buffer>();
+  const store: ObjectStore = {
+    place: 's3://files/test.example/media/',
+    put: (name, bytes) => {
+      objects.set(name, Buffer.from(bytes));
+      return Promise.resolve();
+    },
+    get: (name) => Promise.resolve(objects.get(name)),
+    list: async function* () {
+      yield* objects.keys();
+    },
+    listFolders: () => Promise.resolve([]),
+    delete: (name) => {
+      objects.delete(name);
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+    ...changes,
+  };
+  return { store, objects };
+}
+
+const refuse =
+  (code?: string, passing = false) =>
+  () =>
+    Promise.reject(new ObjectStoreError(`answered ${code ?? 'nothing'}`, { passing, code }));
+
+test('a bucket that can be used is fine and stays empty', async () => {
+  const { store, objects } = openStore();
+  expect(await bucketProblem(store)).toBeUndefined();
+  expect(objects.size).toBe(0);
+});
+
+const PROBLEMS = [
+  { name: 'there is none', changes: { put: refuse('NoSuchBucket') }, says: /^media\.s3\.bucket: .* cannot be written/ },
+  {
+    name: 'an unknown key',
+    changes: { put: refuse('InvalidAccessKeyId') },
+    says: /^media\.s3\.credentialsDirectory: /,
+  },
+  { name: 'another region', changes: { put: refuse('PermanentRedirect') }, says: /^media\.s3\.region: / },
+  { name: 'no right to read', changes: { get: refuse('AccessDenied') }, says: /^media\.s3: .* cannot be read: / },
+  {
+    name: 'no right to delete',
+    changes: { delete: refuse('AccessDenied') },
+    says: /^media\.s3: .* cannot be deleted: /,
+  },
+  {
+    name: 'what was written is not there',
+    changes: { get: () => Promise.resolve(undefined) },
+    says: /s3:\/\/files\/test\.example\/media\/ cannot be read: it is not what was written$/,
+  },
+];
+
+test.for(PROBLEMS)('$name: the message names the field and what was tried', async ({ changes, says }) => {
+  const problem = await bucketProblem(openStore(changes).store);
+  expect(problem?.message).toMatch(says);
+  expect(problem?.passing).toBe(false);
+});
+
+test('an object that cannot be read is deleted all the same', async () => {
+  const { store, objects } = openStore({ get: refuse('AccessDenied') });
+  await bucketProblem(store);
+  expect(objects.size).toBe(0);
+});
+
+test('a store that is away may come back', async () => {
+  expect(await bucketProblem(openStore({ put: refuse(undefined, true) }).store)).toMatchObject({ passing: true });
+});
+
+test('what is no failure of the store is a defect and is thrown on', async () => {
+  const { store } = openStore({ put: () => Promise.reject(new TypeError('defect')) });
+  await expect(bucketProblem(store)).rejects.toThrow('defect');
+});
