@@ -1,34 +1,7 @@
 import * as z from 'zod';
 import { rules } from './cel.ts';
-import { SecretKeyRef, SecretRef } from './fields.ts';
-
-const S3Location = z
-  .object({
-    bucket: z
-      .string()
-      .min(3)
-      .max(63)
-      .regex(/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/)
-      .describe('Name of the bucket; it must exist.'),
-    region: z.string().min(1).max(64).default('us-east-1').describe('Region of the bucket.'),
-    endpoint: z
-      .string()
-      .max(255)
-      .regex(/^https?:\/\/[^\s/@?#]+$/)
-      .optional()
-      .describe('URL of another provider than AWS, such as https://s3.example.net.'),
-    prefix: z
-      .string()
-      .max(200)
-      .regex(/^([A-Za-z0-9._=-]+\/)+$/)
-      .optional()
-      .describe('Before all names in the bucket; ends with a slash.'),
-    forcePathStyle: z.boolean().default(false).describe('The bucket in the path of URLs and not in their host.'),
-    credentialsSecretRef: SecretRef(
-      'Secret with the keys accessKeyId and secretAccessKey. Without it the pods use the identity of their service account.',
-    ).optional(),
-  })
-  .describe('A bucket of S3, or of what speaks like it.');
+import { SecretKeyRef } from './fields.ts';
+import { S3Location } from './s3-location.ts';
 
 /** `spec.backup`. */
 export const BackupSpec = z
@@ -86,6 +59,5 @@ export const BootstrapSpec = z
     ),
   );
 
-export type S3Location = z.infer<typeof S3Location>;
 export type BackupSpec = z.infer<typeof BackupSpec>;
 export type RestoreSource = z.infer<typeof RestoreSource>;

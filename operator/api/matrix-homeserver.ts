@@ -111,7 +111,7 @@ const Spec = z
           .default('Retain')
           .describe(
             'Retain keeps database, keys, secrets and media; the same resource, applied again, takes them back. Delete ' +
-              'drops and deletes them for good.',
+              'drops and deletes them for good, but for files in a bucket.',
           ),
         confirm: z
           .string()
@@ -142,9 +142,10 @@ const Spec = z
       },
       {
         rule:
-          "!has(self.media) || self.media.persistentVolumeClaim.accessMode == 'ReadWriteMany' || " +
+          '!has(self.media) || !has(self.media.persistentVolumeClaim) || ' +
+          "self.media.persistentVolumeClaim.accessMode == 'ReadWriteMany' || " +
           '(self.replicas <= 1 && !has(self.autoscaling))',
-        message: 'more than one replica needs media.persistentVolumeClaim.accessMode ReadWriteMany',
+        message: 'more than one replica needs media.s3, or media.persistentVolumeClaim.accessMode ReadWriteMany',
       },
       {
         rule: '!has(self.backup) || !has(self.backup.drillSchedule) || !has(self.database.existing)',

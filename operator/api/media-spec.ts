@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { rules } from './cel.ts';
 import { objectName } from './fields.ts';
+import { S3Location } from './s3-location.ts';
 
 const quantity = z
   .string()
@@ -45,9 +46,29 @@ const PersistentVolumeClaim = z
     ),
   );
 
+const MediaBucket = S3Location.describe(
+  'A bucket of S3, or of what speaks like it; for any number of replicas. The files lie under <prefix><serverName>/media/ ' +
+    'and stay when the resource is deleted, whatever deletion.policy says. Copy them before you name another place.',
+);
+
 /** `spec.media`. */
 export const MediaSpec = z
-  .object({ persistentVolumeClaim: PersistentVolumeClaim })
-  .describe('Where uploaded files are kept; mounted into every replica and checked to be writable before it serves.');
+  .object({ s3: MediaBucket.optional(), persistentVolumeClaim: PersistentVolumeClaim.optional() })
+  .describe(
+    'Where uploaded files are kept, a volume or a bucket; a replica checks that it can write there before it serves. ' +
+      'A bucket that does not answer then is no reason not to serve.',
+  )
+  .meta(
+    rules(
+      {
+        rule: 'has(self.s3) != has(self.persistentVolumeClaim)',
+        message: 'exactly one of media.s3 and media.persistentVolumeClaim is needed',
+      },
+      {
+        rule: 'has(self.s3) == has(oldSelf.s3)',
+        message: 'media cannot change between s3 and persistentVolumeClaim: files would be left behind',
+      },
+    ),
+  );
 
 export type MediaSpec = z.infer<typeof MediaSpec>;

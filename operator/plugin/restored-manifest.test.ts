@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SourceSpec, restoredManifest, secretsNamedIn } from './restored-manifest.ts';
+import { SourceSpec, restoredManifest, secretsNamedIn, whereFilesAre } from './restored-manifest.ts';
 import { toYaml } from './text/yaml.ts';
 
 const s3 = { bucket: 'example-backup', region: 'eu-central-1', credentialsSecretRef: { name: 'backup-s3' } };
@@ -48,6 +48,14 @@ test('a database of somebody else is never the one that holds the old data', () 
   expect(restoredManifest(existing, { ...wish, databaseSecret: 'new-app' })).toMatchObject({
     spec: { database: { existing: { secretRef: { name: 'new-app' } } } },
   });
+});
+
+test('files in a bucket need nothing but its Secret; for others the old volume is asked for', () => {
+  const media = { s3: { bucket: 'files', credentialsSecretRef: { name: 'media-s3' } } };
+  expect(restoredManifest(spec({ media }), wish)).toMatchObject({ spec: { media } });
+  expect(secretsNamedIn(restoredManifest(spec({ media }), wish))).toContain('media-s3');
+  expect(whereFilesAre(spec({ media }))).toContain('in the bucket files');
+  expect(whereFilesAre(spec())).toContain('existingClaimName');
 });
 
 test('the Secrets that have to be there are named, each once', () => {

@@ -18,6 +18,7 @@ export const SourceSpec = z.looseObject({
   serverName: z.string(),
   database: z.looseObject({ name: z.string().optional(), existing: Existing.optional() }),
   deletion: z.looseObject({ policy: z.string().optional() }).optional(),
+  media: z.looseObject({ s3: z.looseObject({ bucket: z.string() }).optional() }).optional(),
   backup: z.looseObject({ s3: z.looseObject({}), encryptionSecretRef: z.looseObject({}).optional() }).optional(),
 });
 
@@ -60,6 +61,13 @@ function newDatabase(
     );
   }
   return { ...rest, existing: { secretRef: { name: databaseSecret } } };
+}
+
+/** What to do for uploaded files, which no backup holds. */
+export function whereFilesAre({ media }: SourceSpec): string {
+  const bucket = media?.s3?.bucket;
+  if (bucket !== undefined) return `the new server finds them where they are, in the bucket ${bucket}.`;
+  return 'where the old volume is still there, name it in media.persistentVolumeClaim.existingClaimName.';
 }
 
 function withoutApproval(upgrade: unknown): object {

@@ -1,7 +1,7 @@
 import { MIN_ENCRYPTION_KEY } from '../../homeserver/contract/backup-key.ts';
 import type { BackupSpec, RestoreSource } from '../api/backup-spec.ts';
 import { OperatorError } from '../errors.ts';
-import { readKeys } from './resolve-references.ts';
+import { checkS3Credentials, readKeys } from './resolve-references.ts';
 import type { StepContext } from './step.ts';
 
 /**
@@ -12,9 +12,7 @@ export async function checkBackupSecrets(
   ctx: StepContext,
   { s3, encryptionSecretRef }: Pick<BackupSpec | RestoreSource, 's3' | 'encryptionSecretRef'>,
 ): Promise<string | undefined> {
-  if (s3.credentialsSecretRef !== undefined) {
-    await readKeys(ctx, s3.credentialsSecretRef.name, ['accessKeyId', 'secretAccessKey']);
-  }
+  await checkS3Credentials(ctx, s3);
   if (encryptionSecretRef === undefined) return undefined;
   const { name, key } = encryptionSecretRef;
   const text = (await readKeys(ctx, name, [key]))[key]?.trim() ?? '';

@@ -52,7 +52,7 @@ function wantedDeployment(ctx: StepContext, input: DeploymentStepInput): ReturnT
     replicas: spec.replicas,
     image,
     files: podFiles(ctx, input.configMap, secrets.references),
-    mediaAccess: spec.media?.persistentVolumeClaim.accessMode,
+    mediaAccess: spec.media?.persistentVolumeClaim?.accessMode,
     groupIsGiven: ctx.env.discovery.serves(OPENSHIFT_MARK),
     pod: spec.pod,
     version,

@@ -13,7 +13,7 @@ import type { StepContext } from './step.ts';
  */
 export async function ensureMediaClaim(ctx: StepContext): Promise<void> {
   const { spec } = ctx.homeserver;
-  const existing = spec.media?.persistentVolumeClaim.existingClaimName;
+  const existing = spec.media?.persistentVolumeClaim?.existingClaimName;
   if (existing !== undefined) await checkExisting(ctx, existing);
   const manifest = mediaClaim(ctx.owner, spec.serverName, spec.media);
   if (manifest === undefined) return;

@@ -23,11 +23,12 @@ export async function ensureObjects(ctx: StepContext): Promise<StepResult<undefi
 }
 
 function wantedObjects({ owner, names, homeserver }: StepContext): Child[] {
-  const { pod, replicas, autoscaling, networkPolicy: wanted, monitoring, federation } = homeserver.spec;
+  const { pod, replicas, autoscaling, networkPolicy: wanted, monitoring, federation, media } = homeserver.spec;
   const policy = networkPolicy({
     owner,
     wanted,
     databasePort: databasePort(homeserver),
+    media,
     reachesServers: federation.mode === 'Enabled',
   });
   return [

@@ -19,6 +19,7 @@ export function podFiles(ctx: StepContext, configMap: string, { tls }: Reference
     extraSecrets: configSecretRefs?.map(({ name }) => name),
     turnSecret: turn === undefined ? undefined : { secret: turn.name, key: turn.key },
     mediaClaim: mediaClaimName(owner, media),
+    mediaCredentials: media?.s3?.credentialsSecretRef?.name,
   };
 }
 

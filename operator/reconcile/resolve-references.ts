@@ -1,3 +1,4 @@
+import type { S3Location } from '../api/s3-location.ts';
 import type { DatabaseLogin, TlsSettings } from '../database/connect.ts';
 import { OperatorError } from '../errors.ts';
 import { readServerEntry } from './read-server-entry.ts';
@@ -17,8 +18,10 @@ export interface References {
 
 /** Reads what the spec refers to. Errors: SecretMissing, ServerNotAllowed, KubeError. */
 export async function resolveReferences(ctx: StepContext): Promise<References> {
-  const { database } = ctx.homeserver.spec;
+  const { database, media } = ctx.homeserver.spec;
   const extra = await readExtra(ctx);
+  // Pods read them anew for each request, so a change of them rolls nothing.
+  if (media?.s3 !== undefined) await checkS3Credentials(ctx, media.s3);
   const admin = await readAdmin(ctx);
   if (admin !== undefined) return { tls: admin.tls, admin, existing: undefined, extra };
   const tls = await readTls(ctx);
@@ -78,6 +81,16 @@ async function readExisting(
   const credentials = `Secret ${ctx.owner.namespace}/${name}`;
   if (!/^[1-9][0-9]{0,4}$/.test(port)) throw new OperatorError('SecretMissing', `${credentials}: port is not a number`);
   return { host, port: Number(port), database: dbname, username, password, tls, credentials };
+}
+
+/**
+ * Reads the Secret that a pod mounts to be let into a bucket: it would wait for a missing one without a word. Errors:
+ * SecretMissing, KubeError.
+ */
+export async function checkS3Credentials(ctx: StepContext, { credentialsSecretRef }: S3Location): Promise<void> {
+  if (credentialsSecretRef !== undefined) {
+    await readKeys(ctx, credentialsSecretRef.name, ['accessKeyId', 'secretAccessKey']);
+  }
 }
 
 /** Values of a Secret of the resource's namespace, all of `keys` among them. Errors: SecretMissing, KubeError. */

@@ -1,5 +1,6 @@
 import { BACKUP_KEY_FILE, MOUNTS } from '../../homeserver/contract/layout.ts';
-import type { BackupSpec, RestoreSource, S3Location } from '../api/backup-spec.ts';
+import type { BackupSpec, RestoreSource } from '../api/backup-spec.ts';
+import type { S3Location } from '../api/s3-location.ts';
 
 /** How a pod reaches a backup store: words for the command line, and what they name. Nothing secret stands in the words. */
 export interface StoreAccess {

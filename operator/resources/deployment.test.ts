@@ -70,6 +70,13 @@ test('the look at the database has an end, however large it is; migrations take 
   expect(JSON.stringify(upgradeJob(jobInput))).not.toContain('activeDeadlineSeconds');
 });
 
+test('a preflight looks at the configuration alone: volumes and Secrets of serving pods are not mounted in it', () => {
+  const files = { ...input.files, mediaClaim: 'chat-media', turnSecret: { secret: 'turn', key: 'secret' } };
+  const text = JSON.stringify(upgradeJob({ ...preflight, files: { ...files, mediaCredentials: 'media-s3' } }));
+  expect(text).toContain('"args":["/app/homeserver.mjs","check-config","--file-only"]');
+  expect(text).not.toMatch(/media|turn/);
+});
+
 test('labels of the spec never replace those that the selector needs', () => {
   const pod = {
     labels: { 'matrix-operator.dev/homeserver': 'other', 'app.kubernetes.io/component': 'x', team: 'chat' },

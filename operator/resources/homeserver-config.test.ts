@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { HomeserverConfig } from '../../homeserver/contract/config-schema.ts';
 import { FederationSpec } from '../api/federation-spec.ts';
 import { DatabaseSpec } from '../api/database-spec.ts';
+import { MediaSpec } from '../api/media-spec.ts';
 import { renderConfig } from './homeserver-config.ts';
 
 const federation = FederationSpec.parse(undefined);
@@ -51,6 +52,38 @@ test.for(refusals)('$name is refused by its path', ({ config, words }) => {
 test('a refusal never repeats a value: it may be a secret in the wrong place', () => {
   const rendered = renderConfig({ serverName: 'example.org', config: { logLevel: 'hunter2' }, database, federation });
   expect(rendered.ok ? '' : rendered.message).not.toContain('hunter2');
+});
+
+const credentialsSecretRef = { name: 'media-s3' };
+const places = [
+  { name: 'a volume', media: { persistentVolumeClaim: {} }, is: { directory: '/var/lib/homeserver/media' } },
+  {
+    name: 'a bucket',
+    media: {
+      s3: { bucket: 'files', endpoint: 'http://s3:9000', prefix: 'a/', forcePathStyle: true, credentialsSecretRef },
+    },
+    is: {
+      s3: {
+        bucket: 'files',
+        region: 'us-east-1',
+        endpoint: 'http://s3:9000',
+        prefix: 'a/',
+        forcePathStyle: true,
+        credentialsDirectory: '/etc/homeserver/media/s3',
+      },
+    },
+  },
+  {
+    name: 'a bucket by the identity of the pods',
+    media: { s3: { bucket: 'files', region: 'eu-central-1' } },
+    is: { s3: { bucket: 'files', region: 'eu-central-1' } },
+  },
+];
+
+test.for(places)('files in $name', ({ media, is }) => {
+  const rendered = renderConfig({ serverName: 'example.org', database, federation, media: MediaSpec.parse(media) });
+  expect(rendered.ok && JSON.parse(rendered.yaml)).toMatchObject({ media: is });
+  expect(rendered.ok && rendered.yaml).not.toContain('Secret');
 });
 
 test('federation is written only where it is off, so that nothing restarts for a default', () => {

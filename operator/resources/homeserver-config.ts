@@ -1,6 +1,7 @@
 import { HomeserverConfig, OPERATOR_OWNED_KEYS, UserConfig } from '../../homeserver/contract/config-schema.ts';
 import { MOUNTS } from '../../homeserver/contract/layout.ts';
 import type { Spec } from '../api/matrix-homeserver.ts';
+import type { MediaSpec } from '../api/media-spec.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { exposureOf } from './exposure.ts';
 
@@ -34,7 +35,7 @@ export function renderConfig(
     keyringFile: MOUNTS.keyringFile,
     appDirectory: MOUNTS.app,
     ...(spec.federation.mode === 'Enabled' ? {} : { federation: { mode: spec.federation.mode } }),
-    ...(spec.media === undefined ? {} : { media: { directory: MOUNTS.media } }),
+    ...(spec.media === undefined ? {} : { media: mediaPlace(spec.media) }),
   };
   const whole = HomeserverConfig.safeParse(config);
   if (!whole.success) return { ok: false, message: describeIssues(whole.error.issues) };
@@ -45,6 +46,19 @@ export function renderConfig(
 function publicNames(spec: Pick<Spec, 'serverName' | 'exposure'>) {
   const exposure = exposureOf(spec);
   return exposure === undefined ? {} : { publicBaseUrl: exposure.baseUrl, wellKnownServer: exposure.wellKnownServer };
+}
+
+/** Where files are kept. Credentials are read from where the pods mount them. */
+function mediaPlace({ s3 }: MediaSpec) {
+  if (s3 === undefined) return { directory: MOUNTS.media };
+  const { forcePathStyle, credentialsSecretRef, ...location } = s3;
+  return {
+    s3: {
+      ...location,
+      ...(forcePathStyle ? { forcePathStyle } : {}),
+      ...(credentialsSecretRef === undefined ? {} : { credentialsDirectory: MOUNTS.mediaCredentials }),
+    },
+  };
 }
 
 /** TURN and RTC servers that others run; what a user says of them in `config` counts more. */

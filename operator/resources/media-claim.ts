@@ -25,6 +25,6 @@ export function mediaClaim(owner: Owner, serverName: string, media: MediaSpec | 
 
 /** Name of the claim that the pods mount; undefined without one. */
 export function mediaClaimName(owner: Owner, media: MediaSpec | undefined): string | undefined {
-  if (media === undefined) return undefined;
-  return media.persistentVolumeClaim.existingClaimName ?? childNames(owner.name).mediaClaim;
+  const claim = media?.persistentVolumeClaim;
+  return claim && (claim.existingClaimName ?? childNames(owner.name).mediaClaim);
 }

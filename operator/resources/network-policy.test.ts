@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MediaSpec } from '../api/media-spec.ts';
 import { NetworkPolicySpec } from '../api/network-spec.ts';
 import { networkPolicy } from './network-policy.ts';
 
@@ -28,6 +29,25 @@ test('peers and rules of the spec are used as they are, with the protocol that t
     ingress: [{ from: [peer] }, {}],
     egress: [{}, {}, { to: rule.to, ports: [{ protocol: 'TCP', port: 25 }] }],
   });
+});
+
+const credentialsSecretRef = { name: 'media-s3' };
+const buckets = [
+  { name: 'at AWS', s3: { bucket: 'files', credentialsSecretRef }, ports: [5433, 443] },
+  {
+    name: 'elsewhere',
+    s3: { bucket: 'files', endpoint: 'https://s3:9000', credentialsSecretRef },
+    ports: [5433, 9000],
+  },
+  { name: 'without TLS', s3: { bucket: 'files', endpoint: 'http://s3', credentialsSecretRef }, ports: [5433, 80] },
+  { name: 'by identity', s3: { bucket: 'files', endpoint: 'http://s3:5433' }, ports: [5433, 443] },
+];
+
+test.for(buckets)('replicas reach their bucket: $name', ({ s3, ports }) => {
+  const media = MediaSpec.parse({ s3 });
+  const wanted = NetworkPolicySpec.parse({});
+  const closed = networkPolicy({ owner, wanted, databasePort: 5433, media, reachesServers: false });
+  expect(closed?.['spec']).toMatchObject({ egress: [{}, { ports: ports.map((port) => ({ protocol: 'TCP', port })) }] });
 });
 
 test('Off makes none', () => {

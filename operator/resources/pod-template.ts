@@ -16,6 +16,8 @@ export interface PodFiles {
   readonly turnSecret?: { readonly secret: string; readonly key: string } | undefined;
   /** Claim with the uploaded files. */
   readonly mediaClaim?: string | undefined;
+  /** Secret with the credentials of the bucket for uploaded files. */
+  readonly mediaCredentials?: string | undefined;
 }
 
 export interface PodImage {
@@ -76,7 +78,7 @@ export const VOLUME_MOUNTS = [
 
 /** Volumes that only serving pods have, with where they are mounted. */
 export function servingVolumes(files: PodFiles) {
-  return [...extraVolumes(files), ...turnVolume(files), ...mediaVolume(files)];
+  return [...extraVolumes(files), ...turnVolume(files), ...mediaVolume(files), ...mediaCredentialsVolume(files)];
 }
 
 function extraVolumes({ extraSecrets = [] }: PodFiles) {
@@ -96,6 +98,12 @@ function mediaVolume({ mediaClaim }: PodFiles) {
   if (mediaClaim === undefined) return [];
   const volume = { name: 'media', persistentVolumeClaim: { claimName: mediaClaim } };
   return [{ volume, mount: { name: 'media', mountPath: MOUNTS.media } }];
+}
+
+function mediaCredentialsVolume({ mediaCredentials }: PodFiles) {
+  if (mediaCredentials === undefined) return [];
+  const volume = { name: 'media-s3', secret: { secretName: mediaCredentials } };
+  return [{ volume, mount: { name: 'media-s3', mountPath: MOUNTS.mediaCredentials, readOnly: true } }];
 }
 
 /** Requests and limits of the container, from the spec or ours. */

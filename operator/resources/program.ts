@@ -4,8 +4,8 @@ const PROGRAM = '/app/homeserver.mjs';
 /** Arguments that serve clients. */
 export const SERVE_ARGS: readonly string[] = [PROGRAM, 'serve'];
 
-/** Arguments that check the configuration and nothing else. */
-export const CHECK_CONFIG_ARGS: readonly string[] = [PROGRAM, 'check-config'];
+/** Arguments that check the configuration and nothing that it points at: Jobs do not mount that. */
+export const CHECK_CONFIG_ARGS: readonly string[] = [PROGRAM, 'check-config', '--file-only'];
 
 /** Arguments of one phase of a migration; it is refused if the program is not the `expected` one. */
 export function migrateArgs(phase: 'plan' | 'expand' | 'contract', expected: string): readonly string[] {

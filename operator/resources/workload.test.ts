@@ -65,6 +65,23 @@ test("somebody else's claim is mounted and none is made", () => {
   expect(mediaClaimName(owner, undefined)).toBeUndefined();
 });
 
+test('with a bucket there is no claim, and its credentials are mounted whole, where the configuration says', () => {
+  const s3 = MediaSpec.parse({ s3: { bucket: 'files' } });
+  expect(mediaClaim(owner, 'example.org', s3)).toBeUndefined();
+  expect(mediaClaimName(owner, s3)).toBeUndefined();
+  const files = {
+    configMap: 'c',
+    databaseSecret: 'd',
+    appSecret: 'a',
+    keyringSecret: 'k',
+    mediaCredentials: 'media-s3',
+  };
+  const text = JSON.stringify(pods({ files }));
+  expect(text).toContain('{"name":"media-s3","secret":{"secretName":"media-s3"}}');
+  expect(text).toContain('{"name":"media-s3","mountPath":"/etc/homeserver/media/s3","readOnly":true}');
+  expect(text).not.toContain('fsGroup');
+});
+
 test('pods mount media and the Secrets of the configuration where its paths say', () => {
   const text = JSON.stringify(pods({}));
   expect(text).toContain('{"name":"extra-1","mountPath":"/etc/homeserver/extra/oidc.example","readOnly":true}');

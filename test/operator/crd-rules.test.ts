@@ -270,6 +270,40 @@ const CASES: Case[] = [
     refused: 'accessMode cannot be changed',
   },
   {
+    name: 'media in two places is refused',
+    spec: { media: { persistentVolumeClaim: {}, s3: { bucket: 'files' } } },
+    refused: 'exactly one of media.s3 and media.persistentVolumeClaim',
+  },
+  { name: 'more than one replica on a bucket is accepted', spec: { replicas: 3, media: { s3: { bucket: 'files' } } } },
+  {
+    name: 'autoscaling on a bucket is accepted',
+    spec: { autoscaling: { maxReplicas: 3 }, media: { s3: { bucket: 'files' } } },
+  },
+  { name: 'a bucket without a name is refused', spec: { media: { s3: {} } }, refused: 'spec.media.s3.bucket' },
+  {
+    name: 'a volume that becomes a bucket is refused',
+    before: { media: { persistentVolumeClaim: {} } },
+    spec: { media: { s3: { bucket: 'files' } } },
+    refused: 'media cannot change between s3 and persistentVolumeClaim',
+  },
+  {
+    name: 'a bucket that becomes a volume is refused',
+    before: { media: { s3: { bucket: 'files' } } },
+    spec: { media: { persistentVolumeClaim: {} } },
+    refused: 'media cannot change between s3 and persistentVolumeClaim',
+  },
+  {
+    name: 'another bucket, to which files were copied, is accepted',
+    before: { media: { s3: { bucket: 'files' } } },
+    spec: { media: { s3: { bucket: 'moved', endpoint: 'https://s3.example.net', prefix: 'a/' } } },
+  },
+  {
+    name: 'a bucket that vanishes is refused',
+    before: { media: { s3: { bucket: 'files' } } },
+    spec: {},
+    refused: 'media cannot be removed',
+  },
+  {
     name: 'media that vanishes is refused',
     before: { media: { persistentVolumeClaim: {} } },
     spec: {},

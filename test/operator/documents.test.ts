@@ -156,6 +156,7 @@ const FIRST: Readonly<Record<string, () => Promise<Reader>>> = {
     await adminSecret('production', 'pg-admin');
     await secret('production', 'registration', { tokens: 'one' });
     await secret('production', 'turn', { secret: 'north' });
+    await secret('production', 'media-s3', { accessKeyId: 'one', secretAccessKey: 'two' });
     return readerAt('production', '.');
   },
   'examples/shared-database/README.md': async () => {

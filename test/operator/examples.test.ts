@@ -51,6 +51,7 @@ test('the production example, with a database that is there, becomes Ready', asy
   const server = { host, port, adminSecretRef: { name: 'pg-admin' } };
   await writeSecret(stage.client, { namespace, name: 'registration' }, { tokens: 'one' });
   await writeSecret(stage.client, { namespace, name: 'turn' }, { secret: 'north' });
+  await writeSecret(stage.client, { namespace, name: 'media-s3' }, { accessKeyId: 'one', secretAccessKey: 'two' });
   const database = { server, tls: { mode: 'Disable' }, poolSize: 20 };
   await applyHomeserver(stage, namespace, { ...spec, database, federation: { selfCheck: 'Off' }, replicas: 3 });
   const { status } = await waitReady(stage, namespace);

@@ -53,7 +53,11 @@ const RICH = {
 };
 
 /** The least of what has children of its own: what is left out is left out of them. */
-const PLAIN = { backup: { schedule: '@daily', s3: { bucket: 'backups' }, drillSchedule: '@weekly' } };
+const PLAIN = {
+  backup: { schedule: '@daily', s3: { bucket: 'backups' }, drillSchedule: '@weekly' },
+  media: { s3: { bucket: 'files' } },
+  federation: { mode: 'Disabled', selfCheck: 'Off' },
+};
 
 const ROUTES = [
   { ingress: { className: 'public', annotations: { 'cert-manager.io/cluster-issuer': 'letsencrypt' } } },

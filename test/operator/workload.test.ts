@@ -100,6 +100,28 @@ test('a claim that is named and missing is said, and used once it is there', asy
   expect(await podTemplate(namespace)).toContain('"claimName":"theirs"');
 });
 
+test('files in a bucket: any number of replicas, a missing key of the Secret is said, and another value rolls nothing', async () => {
+  const namespace = await stage.namespace();
+  const name = { namespace, name: 'media-s3' };
+  const media = { s3: { bucket: 'files', credentialsSecretRef: { name: 'media-s3' } } };
+  await writeSecret(stage.client, name, { accessKeyId: 'one' });
+  await applyHomeserver(stage, namespace, { replicas: 2, media });
+  const view = await waitCondition(stage, namespace, { type: 'Stalled', status: 'True', reason: 'SecretMissing' });
+  expect(conditionOf(view, 'SecretsReady')?.message).toContain(`${namespace}/media-s3 lacks secretAccessKey`);
+  await writeSecret(stage.client, name, { accessKeyId: 'one', secretAccessKey: 'first' });
+  await waitReady(stage, namespace);
+  const before = await podTemplate(namespace);
+  expect(before).toContain('"mountPath":"/etc/homeserver/media/s3"');
+  const { items } = await stage.client.list(KINDS.configMap, { namespace });
+  expect(JSON.stringify(items)).toContain(String.raw`\"s3\":{\"bucket\":\"files\"`);
+  await writeSecret(stage.client, name, { accessKeyId: 'two', secretAccessKey: '' });
+  await waitCondition(stage, namespace, { type: 'Stalled', status: 'True', reason: 'SecretMissing' });
+  await writeSecret(stage.client, name, { accessKeyId: 'two', secretAccessKey: 'second' });
+  await waitReady(stage, namespace);
+  expect(await podTemplate(namespace)).toBe(before);
+  expect(await read(KINDS.persistentVolumeClaim, namespace, 'chat-media')).toBeUndefined();
+});
+
 test('a missing Secret of the configuration is said by its name; it is mounted, and a change of it rolls the pods', async () => {
   const namespace = await stage.namespace();
   const name = { namespace, name: 'smtp' };

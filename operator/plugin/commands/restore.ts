@@ -8,7 +8,7 @@ import { CLUSTER_HELP, CLUSTER_OPTIONS, withCluster } from '../cluster.ts';
 import type { PluginCommand } from '../command.ts';
 import { json, theName, wantsJson } from '../command.ts';
 import { findHomeserver } from '../find-homeserver.ts';
-import { SourceSpec, restoredManifest, secretsNamedIn } from '../restored-manifest.ts';
+import { SourceSpec, restoredManifest, secretsNamedIn, whereFilesAre } from '../restored-manifest.ts';
 import type { Terminal } from '../terminal.ts';
 import { PluginError, UsageError } from '../terminal.ts';
 import { toYaml } from '../text/yaml.ts';
@@ -103,7 +103,7 @@ function explain(at: Terminal, { cluster, name, spec, manifest, isGone }: Explai
       : []),
     ...(isGone ? [] : [stop]),
     `See that the namespace has the Secrets ${secretsNamedIn(manifest).join(', ')}.`,
-    'Uploaded files are not in a backup: where the old volume is still there, name it in media.persistentVolumeClaim.existingClaimName.',
+    `Uploaded files are not in a backup: ${whereFilesAre(spec)}`,
     'Apply this manifest, from Git or by kubectl apply -f -; it is Ready when the backup is in.',
   ];
   for (const step of steps) at.tell(`# - ${step}`);
