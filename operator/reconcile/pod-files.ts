@@ -7,8 +7,8 @@ import type { StepContext } from './step.ts';
 
 /** Which objects the pods mount. */
 export function podFiles(ctx: StepContext, configMap: string, { tls }: References): PodFiles {
-  const { homeserver, names, owner } = ctx;
-  const { database, secretsRef, configSecretRefs, media, integrations } = homeserver.spec;
+  const { homeserver, names } = ctx;
+  const { database, secretsRef, configSecretRefs, integrations } = homeserver.spec;
   const turn = integrations?.turn?.external.secretRef;
   return {
     configMap,
@@ -18,9 +18,13 @@ export function podFiles(ctx: StepContext, configMap: string, { tls }: Reference
     keyringSecret: names.keyringSecret,
     extraSecrets: configSecretRefs?.map(({ name }) => name),
     turnSecret: turn === undefined ? undefined : { secret: turn.name, key: turn.key },
-    mediaClaim: mediaClaimName(owner, media),
-    mediaCredentials: media?.s3?.credentialsSecretRef?.name,
+    ...mediaFiles(ctx),
   };
+}
+
+function mediaFiles({ owner, homeserver }: StepContext): Pick<PodFiles, 'mediaClaim' | 'mediaCredentials'> {
+  const { media } = homeserver.spec;
+  return { mediaClaim: mediaClaimName(owner, media), mediaCredentials: media?.s3?.credentialsSecretRef?.name };
 }
 
 function authorityOf({ homeserver, names }: StepContext, tls: References['tls']): PodFiles['authority'] {

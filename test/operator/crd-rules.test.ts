@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { KubeError } from '../../operator/runtime/kube-error.ts';
 import type { Manifest } from '../../operator/runtime/kube-object.ts';
+import { MEDIA_CASES, type RuleCase } from './support/media-rule-cases.ts';
 import type { Stage } from './support/stage.ts';
 import { homeserverManifest, openStage } from './support/stage.ts';
 
@@ -17,16 +18,7 @@ const server = { host: 'db', adminSecretRef: { name: 'admin' } };
 const serverRef = { name: 'shared' };
 const existing = { secretRef: { name: 'theirs' } };
 
-interface Case {
-  name: string;
-  spec: object;
-  /** Words of the refusal; absent: accepted. */
-  refused?: string;
-  /** The spec before the change; absent: the resource is new. */
-  before?: object;
-}
-
-const CASES: Case[] = [
+const CASES: RuleCase[] = [
   { name: 'a host name is a server name', spec: { serverName: 'example.org' } },
   { name: 'a host name with a port is a server name', spec: { serverName: 'example.org:8448' } },
   { name: 'an IPv6 address in brackets is a server name', spec: { serverName: '[2001:db8::1]:8448' } },
@@ -232,83 +224,7 @@ const CASES: Case[] = [
     spec: { autoscaling: { minReplicas: 5, maxReplicas: 3 } },
     refused: 'may not be more than maxReplicas',
   },
-  { name: 'media without a kind is refused', spec: { media: {} }, refused: 'persistentVolumeClaim' },
-  {
-    name: 'more than one replica on a volume of one node is refused',
-    spec: { replicas: 2, media: { persistentVolumeClaim: {} } },
-    refused: 'ReadWriteMany',
-  },
-  {
-    name: 'autoscaling on a volume of one node is refused',
-    spec: { autoscaling: { maxReplicas: 3 }, media: { persistentVolumeClaim: {} } },
-    refused: 'ReadWriteMany',
-  },
-  {
-    name: 'more than one replica on a volume of all nodes is accepted',
-    spec: { replicas: 2, media: { persistentVolumeClaim: { accessMode: 'ReadWriteMany' } } },
-  },
-  {
-    name: 'a size beside a claim that exists is refused',
-    spec: { media: { persistentVolumeClaim: { existingClaimName: 'x', size: '1Gi' } } },
-    refused: 'not for existingClaimName',
-  },
-  {
-    name: 'a smaller size is refused',
-    before: { media: { persistentVolumeClaim: { size: '2Gi' } } },
-    spec: { media: { persistentVolumeClaim: { size: '1025Mi' } } },
-    refused: 'size may only grow',
-  },
-  {
-    name: 'a larger size is accepted',
-    before: { media: { persistentVolumeClaim: { size: '2Gi' } } },
-    spec: { media: { persistentVolumeClaim: { size: '3000Mi' } } },
-  },
-  {
-    name: 'another access mode is refused',
-    before: { media: { persistentVolumeClaim: {} } },
-    spec: { media: { persistentVolumeClaim: { accessMode: 'ReadWriteMany' } } },
-    refused: 'accessMode cannot be changed',
-  },
-  {
-    name: 'media in two places is refused',
-    spec: { media: { persistentVolumeClaim: {}, s3: { bucket: 'files' } } },
-    refused: 'exactly one of media.s3 and media.persistentVolumeClaim',
-  },
-  { name: 'more than one replica on a bucket is accepted', spec: { replicas: 3, media: { s3: { bucket: 'files' } } } },
-  {
-    name: 'autoscaling on a bucket is accepted',
-    spec: { autoscaling: { maxReplicas: 3 }, media: { s3: { bucket: 'files' } } },
-  },
-  { name: 'a bucket without a name is refused', spec: { media: { s3: {} } }, refused: 'spec.media.s3.bucket' },
-  {
-    name: 'a volume that becomes a bucket is refused',
-    before: { media: { persistentVolumeClaim: {} } },
-    spec: { media: { s3: { bucket: 'files' } } },
-    refused: 'media cannot change between s3 and persistentVolumeClaim',
-  },
-  {
-    name: 'a bucket that becomes a volume is refused',
-    before: { media: { s3: { bucket: 'files' } } },
-    spec: { media: { persistentVolumeClaim: {} } },
-    refused: 'media cannot change between s3 and persistentVolumeClaim',
-  },
-  {
-    name: 'another bucket, to which files were copied, is accepted',
-    before: { media: { s3: { bucket: 'files' } } },
-    spec: { media: { s3: { bucket: 'moved', endpoint: 'https://s3.example.net', prefix: 'a/' } } },
-  },
-  {
-    name: 'a bucket that vanishes is refused',
-    before: { media: { s3: { bucket: 'files' } } },
-    spec: {},
-    refused: 'media cannot be removed',
-  },
-  {
-    name: 'media that vanishes is refused',
-    before: { media: { persistentVolumeClaim: {} } },
-    spec: {},
-    refused: 'media cannot be removed',
-  },
+  ...MEDIA_CASES,
   {
     name: 'a TURN URI of another scheme is refused',
     spec: { integrations: { turn: { external: { uris: ['https://x'], secretRef: { name: 't', key: 'k' } } } } },
@@ -354,7 +270,7 @@ function manifest(spec: object): Manifest {
 }
 
 /** What the API server says: an empty text when it accepts. PUT, so that fields the new spec lacks are gone. */
-async function submit({ before, spec }: Case): Promise<string> {
+async function submit({ before, spec }: RuleCase): Promise<string> {
   counter += 1;
   try {
     if (before === undefined) {
