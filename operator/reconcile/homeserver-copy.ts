@@ -1,4 +1,3 @@
-import type { BackupSpec } from '../api/backup-spec.ts';
 import { MatrixHomeserver } from '../api/matrix-homeserver.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
 import { objectKey } from '../runtime/kube-object.ts';
@@ -20,7 +19,7 @@ export function homeserverCopy(object: KubeObject): HomeserverCopy {
 
 /** Names of the Secrets of users that a resource refers to. */
 export function referencedSecrets({ spec }: MatrixHomeserver): string[] {
-  const { database, secretsRef, configSecretRefs = [], integrations, backup, bootstrap } = spec;
+  const { database, secretsRef, configSecretRefs = [], integrations } = spec;
   const names = [
     database.server?.adminSecretRef.name,
     database.existing?.secretRef.name,
@@ -29,12 +28,13 @@ export function referencedSecrets({ spec }: MatrixHomeserver): string[] {
     secretsRef?.name,
     integrations?.turn?.external.secretRef.name,
     ...configSecretRefs.map(({ name }) => name),
-    ...storeSecrets(backup),
-    ...storeSecrets(bootstrap?.restore),
+    ...storeSecrets(spec),
   ];
   return names.filter((name) => name !== undefined);
 }
 
-function storeSecrets(store: Pick<BackupSpec, 's3' | 'encryptionSecretRef'> | undefined): (string | undefined)[] {
-  return [store?.s3.credentialsSecretRef?.name, store?.encryptionSecretRef?.name];
+function storeSecrets({ media, backup, bootstrap }: MatrixHomeserver['spec']): (string | undefined)[] {
+  const { restore } = bootstrap ?? {};
+  const buckets = [media?.s3, backup?.s3, restore?.s3].map((s3) => s3?.credentialsSecretRef?.name);
+  return [...buckets, backup?.encryptionSecretRef?.name, restore?.encryptionSecretRef?.name];
 }
