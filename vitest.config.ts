@@ -19,7 +19,11 @@ export default defineConfig({
       project('homeserver', ['test/homeserver/**/*.test.ts'], postgres),
       project('operator', ['test/operator/**/*.test.ts'], {
         ...postgres,
-        globalSetup: [...postgres.globalSetup, 'test/operator/support/programs.ts'],
+        globalSetup: [
+          ...postgres.globalSetup,
+          'test/operator/support/programs.ts',
+          'test/operator/support/api-servers.ts',
+        ],
         testTimeout: 120_000,
       }),
       project('e2e', ['test/{e2e,upgrade}/**/*.test.ts'], {

@@ -14,7 +14,7 @@ import { ensurePrograms, systemProgram } from './local/packages.ts';
 import { readSettings } from './settings.ts';
 
 /** A Kubernetes API server with its database and nothing else: no controllers, no garbage collection, no nodes. */
-export interface ApiServerHandle {
+export interface ApiServer {
   /** `https://127.0.0.1:port`; the same after a restart. */
   server: string;
   kubeconfigPath: string;
@@ -23,6 +23,12 @@ export interface ApiServerHandle {
   credential: ApiAccess['credential'];
   /** Where both programs write. */
   logDir: string;
+  /** `http://127.0.0.1:port` of the database, which takes everybody. */
+  etcd: string;
+}
+
+/** An API server whose programs are ours to end. */
+export interface ApiServerHandle extends ApiServer {
   /** Ends kube-apiserver at once, as a crash would; its data stay. */
   stop: () => Promise<void>;
   /** Starts it again on the same port and waits until it is ready. */
@@ -107,7 +113,7 @@ async function startIn(dir: string, programs: Programs): Promise<ApiServerHandle
     await rm(dir, { recursive: true, force: true });
   };
   return {
-    ...{ ...access, kubeconfigPath, contextName: 'api-server', logDir: dir, stop, start },
+    ...{ ...access, kubeconfigPath, contextName: 'api-server', logDir: dir, etcd: etcdUrl, stop, start },
     restart: () => stop().then(start),
     dispose,
     [Symbol.asyncDispose]: dispose,

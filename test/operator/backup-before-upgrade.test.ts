@@ -5,16 +5,9 @@ import type { MatrixHomeserver } from '../../operator/api/matrix-homeserver.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { backupStore, writeBackupSecrets } from './support/backups.ts';
 import type { Stage } from './support/stage.ts';
-import {
-  applyHomeserver,
-  conditionOf,
-  openStage,
-  readHomeserver,
-  waitCondition,
-  waitReady,
-  writeSecret,
-} from './support/stage.ts';
+import { applyHomeserver, conditionOf, openStage, readHomeserver, waitCondition, waitReady } from './support/stage.ts';
 import { TEST_CATALOGUE } from './support/test-programs.ts';
 
 let stage: Stage;
@@ -35,15 +28,8 @@ async function want(
   version: string,
   more: { backup?: object; upgrade?: object } = {},
 ): Promise<void> {
-  const { bucket, region, endpoint } = s3;
-  const location = { bucket, region, endpoint, forcePathStyle: true, credentialsSecretRef: { name: 'backup-s3' } };
-  const backup = { schedule: '@yearly', s3: location, encryptionSecretRef: { name: 'backup-key', key: 'key' } };
+  const backup = { schedule: '@yearly', ...backupStore(s3) };
   await applyHomeserver(stage, namespace, { version, ...more, backup: { ...backup, ...more.backup } });
-}
-
-async function writeCredentials(namespace: string, secretAccessKey: string): Promise<void> {
-  const { accessKeyId } = s3;
-  await writeSecret(stage.client, { namespace, name: 'backup-s3' }, { accessKeyId, secretAccessKey });
 }
 
 async function reached(namespace: string, version: string): Promise<MatrixHomeserver> {
@@ -59,12 +45,7 @@ async function reached(namespace: string, version: string): Promise<MatrixHomese
 /** A namespace in which 0.1.0 serves. */
 async function serving(more: { backup?: object } = {}): Promise<string> {
   const namespace = await stage.namespace();
-  await writeCredentials(namespace, s3.secretAccessKey);
-  await writeSecret(
-    stage.client,
-    { namespace, name: 'backup-key' },
-    { key: 'a text to encrypt with, of 32 characters' },
-  );
+  await writeBackupSecrets(stage, s3, namespace);
   await want(namespace, '0.1.0', more);
   await reached(namespace, '0.1.0');
   return namespace;
@@ -117,7 +98,7 @@ test('an upgrade waits for a backup of its own, each time anew, and names it whe
 
 test('a backup that fails stops the upgrade before anything is changed, and says why', async () => {
   const namespace = await serving();
-  await writeCredentials(namespace, 'not the secret of this server');
+  await writeBackupSecrets(stage, s3, namespace, { secretAccessKey: 'not the secret of this server' });
   await want(namespace, '0.2.0');
   const view = await waitCondition(stage, namespace, { type: 'Stalled', status: 'True', reason: 'BackupFailed' });
   const { phase, plan } = view.status.upgrade ?? {};
@@ -129,7 +110,7 @@ test('a backup that fails stops the upgrade before anything is changed, and says
   expect(view.status.schema).toEqual({ version: 1, compatVersion: 1 });
   const deployment = await stage.client.get(KINDS.deployment, { namespace, name: 'chat' });
   expect(JSON.stringify(deployment)).toContain('localhost/matrix-operator:test');
-  await writeCredentials(namespace, s3.secretAccessKey);
+  await writeBackupSecrets(stage, s3, namespace);
   await stage.client.delete(KINDS.job, { namespace, name: `chat-backup-${plan?.id}` });
   await reached(namespace, '0.2.0');
 });

@@ -7,6 +7,7 @@ import { KINDS } from '../../operator/reconcile/kinds.ts';
 import type { KubeObject } from '../../operator/runtime/kube-object.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { startScheduled, writeBackupSecrets } from './support/backups.ts';
 import type { Stage } from './support/stage.ts';
 import {
   applyHomeserver,
@@ -27,19 +28,18 @@ beforeAll(async () => {
   stage = await openStage();
   await stage.startOperator();
   namespace = await stage.namespace();
-  await writeBackupSecrets(namespace);
+  await writeSecrets(namespace);
 }, 1_800_000);
 afterAll(async () => {
   await stage.dispose();
   await s3.stop();
 });
 
-async function writeBackupSecrets(where: string, key = 'a text to encrypt with, of 32 characters'): Promise<void> {
-  const { accessKeyId, secretAccessKey } = s3;
+/** What the examples name. */
+async function writeSecrets(where: string, key?: string): Promise<void> {
   const { username, password } = stage.postgres;
   await writeSecret(stage.client, { namespace: where, name: 'postgres-admin' }, { username, password });
-  await writeSecret(stage.client, { namespace: where, name: 'backup-s3' }, { accessKeyId, secretAccessKey });
-  await writeSecret(stage.client, { namespace: where, name: 'backup-key' }, { key });
+  await writeBackupSecrets(stage, s3, where, key === undefined ? {} : { key });
 }
 
 const Example = z.looseObject({
@@ -70,16 +70,9 @@ async function example(name: 'backup' | 'restore'): Promise<Record<string, unkno
 
 const serverName = () => `${namespace}.example`;
 
-const CronJob = z.looseObject({
-  spec: z.looseObject({ jobTemplate: z.looseObject({ metadata: z.looseObject({}), spec: z.looseObject({}) }) }),
-});
-
-/** As `kubectl create job --from=cronjob/chat-backup`. */
+/** One backup out of turn, to its end. */
 async function runScheduled(job: string): Promise<KubeObject> {
-  const cronJob = await stage.client.get(KINDS.cronJob, { namespace, name: 'chat-backup' });
-  const { metadata, spec } = CronJob.parse(cronJob).spec.jobTemplate;
-  const manifest = { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...metadata, name: job, namespace }, spec };
-  await stage.client.create(KINDS.job, manifest, 'test');
+  await startScheduled(stage, namespace, 'backup', job);
   return waitFor(
     async () => {
       const found = await stage.client.get(KINDS.job, { namespace, name: job });
@@ -115,7 +108,7 @@ test('the examples: a resource backs up as scheduled, is deleted with its databa
   await stage.sql(`drop database "${database}" with (force)`);
 
   const another = await stage.namespace();
-  await writeBackupSecrets(another);
+  await writeSecrets(another);
   await applyHomeserver(stage, another, await example('restore'));
   const restored = await waitReady(stage, another);
   expect(stage.actors.jobsRun.filter((job) => job === 'chat-restore')).toHaveLength(1);
@@ -132,7 +125,7 @@ test('the examples: a resource backs up as scheduled, is deleted with its databa
 
 test('a restore of a backup that is not there stalls, makes no signing key and shows no secret', async () => {
   const another = await stage.namespace();
-  await writeBackupSecrets(another, 'another text to encrypt with, just as long');
+  await writeSecrets(another, 'another text to encrypt with, just as long');
   await applyHomeserver(stage, another, {
     ...(await example('restore')),
     serverName: `other-${namespace}.example`,
@@ -149,7 +142,7 @@ test('a missing Secret of a backup is told in BackupReady and does not stop the 
   await applyHomeserver(stage, another, { backup });
   const view = await waitReady(stage, another);
   expect(conditionOf(view, 'BackupReady')).toMatchObject({ status: 'False', reason: 'SecretMissing' });
-  await writeBackupSecrets(another);
+  await writeSecrets(another);
   await waitCondition(stage, another, { type: 'BackupReady', status: 'False', reason: 'NeverRun' });
   await applyHomeserver(stage, another);
   await waitFor(

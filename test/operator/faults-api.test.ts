@@ -5,15 +5,15 @@ import { waitFor } from '../support/wait-for.ts';
 import type { ApiProxy, Fault } from './support/api-proxy.ts';
 import { startApiProxy } from './support/api-proxy.ts';
 import { endState } from './support/compare.ts';
-import type { RunningOperator, Stage } from './support/stage.ts';
-import { applyHomeserver, openStage, readHomeserver, waitReady } from './support/stage.ts';
+import type { OwnStage, RunningOperator } from './support/stage.ts';
+import { applyHomeserver, openOwnStage, readHomeserver, waitReady } from './support/stage.ts';
 
 /** Shorter than in life: a request without an answer is given up, a watch that broke is begun again. */
 const requestTimeoutMs = 1500;
 const backoff = { minMs: 50, maxMs: 500, jitter: 0.2 };
 const REPLICAS = { replicas: 2 };
 
-let stage: Stage;
+let stage: OwnStage;
 let proxy: ApiProxy;
 let operator: RunningOperator;
 /** Everything the operator makes of a resource when nothing goes wrong. */
@@ -22,7 +22,7 @@ let whole: string;
 const faults = new Map<string, (line: string) => Fault | undefined>();
 
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openOwnStage();
   proxy = await startApiProxy(stage.api);
   proxy.intercept = (line) => faults.get(/\/namespaces\/([^/?]+)\//.exec(line)?.[1] ?? '')?.(line);
   operator = await stage.startOperator({

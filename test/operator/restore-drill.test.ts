@@ -1,21 +1,13 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as z from 'zod';
 import type { MatrixHomeserver } from '../../operator/api/matrix-homeserver.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { backupStore, startScheduled, writeBackupSecrets } from './support/backups.ts';
 import type { RunningOperator, Stage } from './support/stage.ts';
-import {
-  applyHomeserver,
-  conditionOf,
-  openStage,
-  readHomeserver,
-  waitCondition,
-  waitReady,
-  writeSecret,
-} from './support/stage.ts';
+import { applyHomeserver, conditionOf, openStage, readHomeserver, waitCondition, waitReady } from './support/stage.ts';
 
 let stage: Stage;
 let s3: S3Server;
@@ -27,16 +19,8 @@ beforeAll(async () => {
   stage = await openStage();
   operator = await stage.startOperator();
   namespace = await stage.namespace();
-  const { accessKeyId, secretAccessKey, bucket, region, endpoint } = s3;
-  await writeSecret(stage.client, { namespace, name: 'backup-s3' }, { accessKeyId, secretAccessKey });
-  await writeSecret(
-    stage.client,
-    { namespace, name: 'backup-key' },
-    { key: 'a text to encrypt with, of 32 characters' },
-  );
-  const location = { bucket, region, endpoint, forcePathStyle: true, credentialsSecretRef: { name: 'backup-s3' } };
-  const encryptionSecretRef = { name: 'backup-key', key: 'key' };
-  const backup = { schedule: '@yearly', s3: location, encryptionSecretRef, drillSchedule: '@yearly' };
+  await writeBackupSecrets(stage, s3, namespace);
+  const backup = { schedule: '@yearly', ...backupStore(s3), drillSchedule: '@yearly' };
   await applyHomeserver(stage, namespace, { backup });
   database = (await waitReady(stage, namespace)).status.database?.name ?? '';
   await start('backup', 'one');
@@ -47,17 +31,7 @@ afterAll(async () => {
   await s3.stop();
 });
 
-const CronJob = z.looseObject({
-  spec: z.looseObject({ jobTemplate: z.looseObject({ metadata: z.looseObject({}), spec: z.looseObject({}) }) }),
-});
-
-/** As `kubectl create job --from=cronjob/chat-<of>`. */
-async function start(of: 'backup' | 'drill', name: string): Promise<void> {
-  const found = await stage.client.get(KINDS.cronJob, { namespace, name: `chat-${of}` });
-  const { metadata, spec } = CronJob.parse(found).spec.jobTemplate;
-  const manifest = { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...metadata, name, namespace }, spec };
-  await stage.client.create(KINDS.job, manifest, 'test');
-}
+const start = (of: 'backup' | 'drill', name: string) => startScheduled(stage, namespace, of, name);
 
 const spares = () =>
   stage.sql(`select shobj_description(oid, 'pg_database') as comment from pg_database where datname = $1`, [

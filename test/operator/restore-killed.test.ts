@@ -2,24 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as z from 'zod';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { backupStore, startScheduled, writeBackupSecrets } from './support/backups.ts';
 import { endState } from './support/compare.ts';
 import { liveUntil } from './support/killed-operator.ts';
 import type { Proxy } from './support/killing-proxy.ts';
 import { startProxy } from './support/killing-proxy.ts';
 import type { Stage } from './support/stage.ts';
-import {
-  applyHomeserver,
-  collectGarbage,
-  conditionOf,
-  openStage,
-  readHomeserver,
-  waitReady,
-  writeSecret,
-} from './support/stage.ts';
+import { applyHomeserver, collectGarbage, conditionOf, openStage, readHomeserver, waitReady } from './support/stage.ts';
 import { TEST_CATALOGUE } from './support/test-programs.ts';
 
 const MAX_LIVES = 60;
@@ -46,31 +38,12 @@ afterAll(async () => {
 /** A namespace with what a backup and a restore need. */
 async function namespaceWithSecrets(): Promise<string> {
   const namespace = await stage.namespace();
-  const { accessKeyId, secretAccessKey } = s3;
-  await writeSecret(stage.client, { namespace, name: 'backup-s3' }, { accessKeyId, secretAccessKey });
-  await writeSecret(
-    stage.client,
-    { namespace, name: 'backup-key' },
-    { key: 'a text to encrypt with, of 32 characters' },
-  );
+  await writeBackupSecrets(stage, s3, namespace);
   return namespace;
 }
 
-function store() {
-  const { bucket, region, endpoint } = s3;
-  const location = { bucket, region, endpoint, forcePathStyle: true, credentialsSecretRef: { name: 'backup-s3' } };
-  return { s3: location, encryptionSecretRef: { name: 'backup-key', key: 'key' } };
-}
-
-const CronJob = z.looseObject({
-  spec: z.looseObject({ jobTemplate: z.looseObject({ metadata: z.looseObject({}), spec: z.looseObject({}) }) }),
-});
-
 async function backUp(namespace: string): Promise<void> {
-  const cronJob = await stage.client.get(KINDS.cronJob, { namespace, name: 'chat-backup' });
-  const { metadata, spec } = CronJob.parse(cronJob).spec.jobTemplate;
-  const manifest = { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...metadata, name: 'now', namespace }, spec };
-  await stage.client.create(KINDS.job, manifest, 'test');
+  await startScheduled(stage, namespace, 'backup', 'now');
   await waitFor(async () => (await readHomeserver(stage, namespace)).status.backup?.latestID !== undefined, {
     what: 'the backup',
     timeoutMs: 60_000,
@@ -98,9 +71,12 @@ test('killed after every single write of a bootstrap from a backup, the operator
     await namespaceWithSecrets(),
     await namespaceWithSecrets(),
   ];
-  const restored = { serverName: SERVER_NAME, bootstrap: { restore: store() } };
+  const restored = { serverName: SERVER_NAME, bootstrap: { restore: backupStore(s3) } };
   const operator = await stage.startOperator({ catalogue: TEST_CATALOGUE });
-  await applyHomeserver(stage, source, { serverName: SERVER_NAME, backup: { ...store(), schedule: '@yearly' } });
+  await applyHomeserver(stage, source, {
+    serverName: SERVER_NAME,
+    backup: { ...backupStore(s3), schedule: '@yearly' },
+  });
   const { signingKeys } = (await waitReady(stage, source)).status;
   await backUp(source);
   await remove(source);

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { applyIfChanged, childCopy } from '../../operator/runtime/apply.ts';
 import { createEventRecorder } from '../../operator/runtime/events.ts';
 import type { KubeClient } from '../../operator/runtime/kube-client.ts';
@@ -6,23 +6,23 @@ import { createKubeClient } from '../../operator/runtime/kube-client.ts';
 import { KubeError, isAlreadyExists, isConflict, isTransient } from '../../operator/runtime/kube-error.ts';
 import type { Manifest, Resource } from '../../operator/runtime/kube-object.ts';
 import { desiredDigest, ownedDigest } from '../../operator/runtime/owned-fields.ts';
-import type { ApiServerHandle } from '../cluster/api-server.ts';
-import { startApiServer } from '../cluster/api-server.ts';
+import type { ApiServer } from '../cluster/api-server.ts';
 import type { ApiProxy } from './support/api-proxy.ts';
 import { startApiProxy } from './support/api-proxy.ts';
+import { takeApiServer } from './support/api-servers.ts';
 
 const CONFIG_MAPS: Resource = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
 const DEPLOYMENTS: Resource = { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', namespaced: true };
 const NAMESPACES: Resource = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
 const EVENTS: Resource = { apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true };
 
-let api: ApiServerHandle;
+let api: ApiServer;
 let proxy: ApiProxy;
 let client: KubeClient;
 const finished: { verb: string; kind: string; status: number }[] = [];
 
 beforeAll(async () => {
-  api = await startApiServer();
+  api = await takeApiServer();
 });
 beforeEach(async () => {
   proxy = await startApiProxy(api);
@@ -37,7 +37,6 @@ afterEach(async () => {
   await client.close();
   await proxy.close();
 });
-afterAll(() => api.dispose());
 
 function configMap(name: string, data: Record<string, string> = {}): Manifest {
   return {

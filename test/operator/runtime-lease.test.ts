@@ -4,24 +4,24 @@ import { createKubeClient } from '../../operator/runtime/kube-client.ts';
 import type { Resource } from '../../operator/runtime/kube-object.ts';
 import type { LeaderLease } from '../../operator/runtime/leader-lease.ts';
 import { createLeaderLease } from '../../operator/runtime/leader-lease.ts';
-import type { ApiServerHandle } from '../cluster/api-server.ts';
-import { startApiServer } from '../cluster/api-server.ts';
+import type { ApiServer } from '../cluster/api-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { ApiProxy } from './support/api-proxy.ts';
 import { startApiProxy } from './support/api-proxy.ts';
+import { takeApiServer } from './support/api-servers.ts';
 
 const LEASES: Resource = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true };
 /** As the real ones, three times faster. */
 const timing = { leaseMs: 3000, renewMs: 300, giveUpMs: 2000 };
 
-let api: ApiServerHandle;
+let api: ApiServer;
 let direct: KubeClient;
 let stop = new AbortController();
 const open: { lease: LeaderLease; client: KubeClient; proxy: ApiProxy }[] = [];
 let number = 0;
 
 beforeAll(async () => {
-  api = await startApiServer();
+  api = await takeApiServer();
   direct = createKubeClient({ kubeconfig: api.kubeconfigPath, userAgent: 'test' });
 });
 afterEach(async () => {
@@ -36,7 +36,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await direct.close();
-  await api.dispose();
 });
 
 /** One process that wants the lease `name`, behind a network of its own. */

@@ -5,9 +5,9 @@ import { createKubeClient } from '../../operator/runtime/kube-client.ts';
 import { objectKey } from '../../operator/runtime/kube-object.ts';
 import type { Resource } from '../../operator/runtime/kube-object.ts';
 import { createOptionalReflector } from '../../operator/runtime/optional-reflector.ts';
-import type { ApiServerHandle } from '../cluster/api-server.ts';
-import { startApiServer } from '../cluster/api-server.ts';
+import type { ApiServer } from '../cluster/api-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { takeApiServer } from './support/api-servers.ts';
 import { installKind, removeKind } from './support/foreign-kinds.ts';
 
 const GADGETS: Resource = {
@@ -17,19 +17,18 @@ const GADGETS: Resource = {
   namespaced: true,
 };
 
-let api: ApiServerHandle;
+let api: ApiServer;
 let client: KubeClient;
 const stop = new AbortController();
 let loops: Promise<void>[] = [];
 beforeAll(async () => {
-  api = await startApiServer();
+  api = await takeApiServer();
   client = createKubeClient({ kubeconfig: api.kubeconfigPath, userAgent: 'test' });
 });
 afterAll(async () => {
   stop.abort();
   await Promise.all(loops);
   await client.close();
-  await api.dispose();
 });
 
 const gadget = (name: string) =>

@@ -1,7 +1,3 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,15 +6,18 @@ import * as z from 'zod';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { backupStore, writeBackupSecrets } from './support/backups.ts';
 import { endState } from './support/compare.ts';
+import { liveUntil } from './support/killed-operator.ts';
 import type { Proxy } from './support/killing-proxy.ts';
 import { startProxy } from './support/killing-proxy.ts';
 import type { Stage } from './support/stage.ts';
-import { applyHomeserver, conditionOf, openStage, readHomeserver, writeSecret } from './support/stage.ts';
+import { applyHomeserver, conditionOf, openStage, readHomeserver } from './support/stage.ts';
 import { upgradeEvents } from './support/upgrade-events.ts';
 import { TEST_CATALOGUE } from './support/test-programs.ts';
 
-const PROCESS = join(import.meta.dirname, 'support', 'operator-process.ts');
+const PROGRAM = join(import.meta.dirname, 'support', 'operator-process.ts');
+const SETTINGS = { MATRIX_OPERATOR_GOOD_SECONDS: '1', MATRIX_OPERATOR_MIN_READY_SECONDS: '1' };
 const MAX_LIVES = 60;
 
 let stage: Stage;
@@ -41,14 +40,12 @@ afterAll(async () => {
 /** A namespace with what a backup needs. */
 async function namespaceWithBackups(): Promise<string> {
   const namespace = await stage.namespace();
-  const { accessKeyId, secretAccessKey } = s3;
-  await writeSecret(stage.client, { namespace, name: 'backup-s3' }, { accessKeyId, secretAccessKey });
+  await writeBackupSecrets(stage, s3, namespace);
   return namespace;
 }
 
 async function want(namespace: string, { spec }: Wanted): Promise<void> {
-  const { bucket, region, endpoint } = s3;
-  const location = { bucket, region, endpoint, forcePathStyle: true, credentialsSecretRef: { name: 'backup-s3' } };
+  const { s3: location } = backupStore(s3);
   await applyHomeserver(stage, namespace, { ...spec, backup: { schedule: '@yearly', s3: location } });
 }
 
@@ -78,51 +75,6 @@ const Rollout = z.looseObject({ spec: z.looseObject({ minReadySeconds: z.int().d
 async function isPausing(namespace: string): Promise<boolean> {
   const found = await stage.client.get(KINDS.deployment, { namespace, name: 'chat' });
   return found === undefined || Rollout.parse(found).spec.minReadySeconds > 0;
-}
-
-/** The operator as a process of its own, on one namespace, through the proxy. */
-function spawnOperator(namespace: string): ChildProcess {
-  const settings = {
-    KUBECONFIG: proxy.kubeconfigPath,
-    MATRIX_OPERATOR_WATCH_NAMESPACES: namespace,
-    MATRIX_OPERATOR_SECRET_NAMESPACES: namespace,
-    MATRIX_OPERATOR_LEADER_ELECTION: 'false',
-    MATRIX_OPERATOR_HEALTH_HOST: '127.0.0.1',
-    MATRIX_OPERATOR_HEALTH_PORT: '0',
-    MATRIX_OPERATOR_HOMESERVER_IMAGE: 'localhost/matrix-operator:test',
-    MATRIX_OPERATOR_CLUSTER_NAME: 'test',
-    MATRIX_OPERATOR_GOOD_SECONDS: '1',
-    MATRIX_OPERATOR_MIN_READY_SECONDS: '1',
-  };
-  const errors = openSync(join(folder, 'operator.log'), 'a');
-  return spawn(process.execPath, [PROCESS], {
-    env: { ...process.env, ...settings },
-    stdio: ['ignore', 'pipe', errors],
-  });
-}
-
-/** One life: it ends by SIGKILL as soon as one write is committed, to the API server or to the database. */
-async function liveOnce(namespace: string, wanted: Wanted): Promise<string | undefined> {
-  let written: string | undefined;
-  const child = spawnOperator(namespace);
-  const dead = once(child, 'exit');
-  child.stdout?.on('data', (chunk: Buffer) => {
-    written ??= /^wrote .*/m.exec(chunk.toString())?.[0];
-  });
-  proxy.onWrite = (what) => {
-    written ??= what;
-    child.kill('SIGKILL');
-    return false;
-  };
-  try {
-    const isOver = async () =>
-      child.exitCode !== null || child.signalCode !== null || (await isThere(namespace, wanted));
-    await waitFor(isOver, { what: `a write or the end of the work; ${namespace}`, timeoutMs: 60_000 });
-  } finally {
-    child.kill('SIGKILL');
-    await dead;
-  }
-  return written;
 }
 
 /** Kinds of the Jobs that the stand-ins ran, in order. */
@@ -161,15 +113,11 @@ test('killed after every single write of install, backup, upgrade, rollback and 
   const expectedJobs = kinds(0);
   const namespace = await namespaceWithBackups();
   const from = stage.actors.jobsRun.length;
+  const operator = { namespace, proxy, folder, program: PROGRAM, settings: SETTINGS };
   const writes: string[] = [];
   for (const [i, wanted] of STAGES.entries()) {
     await want(namespace, wanted);
-    let lives = 0;
-    while (!(await isThere(namespace, wanted))) {
-      writes.push((await liveOnce(namespace, wanted)) ?? '');
-      lives += 1;
-      expect(lives, writes.join('\n')).toBeLessThan(MAX_LIVES);
-    }
+    writes.push(...(await liveUntil(operator, () => isThere(namespace, wanted), MAX_LIVES)));
     expect(await endState(stage, namespace)).toBe(expected[i]);
   }
   expect(writes.filter((write) => /jobs/.test(write)).length).toBeGreaterThanOrEqual(6);

@@ -3,7 +3,7 @@ import type { MatrixHomeserver } from '../../operator/api/matrix-homeserver.ts';
 import type { UpgradePhase } from '../../operator/api/upgrade-status.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { waitFor } from '../support/wait-for.ts';
-import type { Stage } from './support/stage.ts';
+import type { RunningOperator, Stage } from './support/stage.ts';
 import { upgradeEvents } from './support/upgrade-events.ts';
 import {
   applyHomeserver,
@@ -18,9 +18,10 @@ import {
 import { TEST_CATALOGUE } from './support/test-programs.ts';
 
 let stage: Stage;
+let operator: RunningOperator;
 beforeAll(async () => {
   stage = await openStage();
-  await stage.startOperator({ catalogue: TEST_CATALOGUE });
+  operator = await stage.startOperator({ catalogue: TEST_CATALOGUE });
 });
 afterAll(() => stage.dispose());
 
@@ -309,34 +310,29 @@ test('what a newer operator has worked on is left alone', async () => {
 });
 
 test('a newer default is taken by itself only with approval Automatic, and only as many at a time as allowed', async () => {
-  const alone = await openStage();
-  try {
-    const first = await alone.startOperator({ catalogue: TEST_CATALOGUE });
-    const manual = await alone.namespace();
-    const automatic = [await alone.namespace(), await alone.namespace()];
-    await applyHomeserver(alone, manual);
-    for (const namespace of automatic) await applyHomeserver(alone, namespace, { upgrade: { approval: 'Automatic' } });
-    for (const namespace of [manual, ...automatic]) await waitReady(alone, namespace);
-    await first.stop();
-    alone.actors.behaviour.hangJobsOf = 'migrate';
-    const catalogue = { ...TEST_CATALOGUE, default: '0.2.0' };
-    const homeserverImage = 'localhost/matrix-operator:0.2.0';
-    await alone.startOperator({ catalogue, homeserverImage, maxConcurrentUpgrades: 1 });
-    const phases = async () =>
-      sorted(
-        await Promise.all(
-          automatic.map(async (namespace) => (await readHomeserver(alone, namespace)).status.upgrade?.phase ?? ''),
-        ),
-      ).join();
-    await waitFor(async () => (await phases()) === 'Expanding,Planned', { what: 'one to work and one to wait' });
-    for (const namespace of automatic) {
-      expect(conditionOf(await readHomeserver(alone, namespace), 'Available')?.status).toBe('True');
-    }
-    alone.actors.behaviour.hangJobsOf = undefined;
-    await waitFor(async () => (await phases()) === 'Soaking,Soaking', { what: 'both to arrive', timeoutMs: 60_000 });
-    const view = await waitReady(alone, manual);
-    expect(view.status.version).toMatchObject({ current: '0.1.0', target: '0.1.0', available: '0.3.0' });
-  } finally {
-    await alone.dispose();
+  await operator.stop();
+  const manual = await stage.namespace();
+  const automatic = [await stage.namespace(), await stage.namespace()];
+  const watchNamespaces = [manual, ...automatic];
+  const first = await stage.startOperator({ catalogue: TEST_CATALOGUE, watchNamespaces });
+  await applyHomeserver(stage, manual);
+  for (const namespace of automatic) await applyHomeserver(stage, namespace, { upgrade: { approval: 'Automatic' } });
+  for (const namespace of watchNamespaces) await waitReady(stage, namespace);
+  await first.stop();
+  stage.actors.behaviour.hangJobsOf = 'migrate';
+  const catalogue = { ...TEST_CATALOGUE, default: '0.2.0' };
+  const homeserverImage = 'localhost/matrix-operator:0.2.0';
+  await stage.startOperator({ catalogue, homeserverImage, maxConcurrentUpgrades: 1, watchNamespaces });
+  const phases = async () => {
+    const views = await Promise.all(automatic.map((namespace) => readHomeserver(stage, namespace)));
+    return sorted(views.map(({ status }) => status.upgrade?.phase ?? '')).join();
+  };
+  await waitFor(async () => (await phases()) === 'Expanding,Planned', { what: 'one to work and one to wait' });
+  for (const namespace of automatic) {
+    expect(conditionOf(await readHomeserver(stage, namespace), 'Available')?.status).toBe('True');
   }
+  stage.actors.behaviour.hangJobsOf = undefined;
+  await waitFor(async () => (await phases()) === 'Soaking,Soaking', { what: 'both to arrive', timeoutMs: 60_000 });
+  const view = await waitReady(stage, manual);
+  expect(view.status.version).toMatchObject({ current: '0.1.0', target: '0.1.0', available: '0.3.0' });
 });

@@ -15,7 +15,7 @@ export async function waitFor<T>(
   check: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { what, timeoutMs = 15_000, everyMs = 50 } = options;
+  const { what, timeoutMs = 25_000, everyMs = 50 } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

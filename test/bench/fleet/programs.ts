@@ -7,7 +7,8 @@ import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import type { KubeObject, Resource } from '../../../operator/runtime/kube-object.ts';
 import { objectKey } from '../../../operator/runtime/kube-object.ts';
 import { createReflector } from '../../../operator/runtime/reflector.ts';
-import { podOf, runJob } from '../../operator/support/actors.ts';
+import { runJob } from '../../operator/support/run-job.ts';
+import { podOf } from '../../operator/support/workload.ts';
 import { programOf } from '../../operator/support/test-programs.ts';
 
 /** What kwok waits for before it calls a Job complete. */

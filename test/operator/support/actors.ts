@@ -1,57 +1,25 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
-import { parse } from 'yaml';
 import * as z from 'zod';
-import { verify } from '../../../homeserver/backup/verify.ts';
-import { ExpectedProgram } from '../../../homeserver/contract/expected-program.ts';
-import { HomeserverConfig } from '../../../homeserver/contract/config-schema.ts';
-import { KeyringFile } from '../../../homeserver/contract/keyring-file.ts';
-import { createLogger } from '../../../homeserver/log.ts';
-import { migrate } from '../../../homeserver/storage/migrate.ts';
 import { KINDS } from '../../../operator/reconcile/kinds.ts';
-import type { TestProgram } from './test-programs.ts';
-import { programOf } from './test-programs.ts';
-import { decodeSecret } from '../../../operator/reconcile/secret-data.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
-import type { KubeObject } from '../../../operator/runtime/kube-object.ts';
-import { runProgram } from './run-program.ts';
+import { isConflict } from '../../../operator/runtime/kube-error.ts';
+import { objectKey } from '../../../operator/runtime/kube-object.ts';
+import type { KubeObject, Resource } from '../../../operator/runtime/kube-object.ts';
+import type { Reflector } from '../../../operator/runtime/reflector.ts';
+import { createReflector } from '../../../operator/runtime/reflector.ts';
+import { ReplicaRows } from './replica-rows.ts';
+import { runJob } from './run-job.ts';
+import { Workload, podOf } from './workload.ts';
 
-const EVERY_MS = 50;
-
-const Volumes = z.array(
-  z.looseObject({
-    name: z.string(),
-    configMap: z.looseObject({ name: z.string() }).optional(),
-    projected: z
-      .looseObject({ sources: z.array(z.looseObject({ secret: z.looseObject({ name: z.string() }).optional() })) })
-      .optional(),
-    secret: z.looseObject({ secretName: z.string() }).optional(),
-  }),
-);
-
-const Workload = z.looseObject({
-  spec: z.looseObject({
-    replicas: z.int().default(1),
-    template: z.looseObject({
-      spec: z.looseObject({
-        volumes: Volumes,
-        containers: z
-          .array(z.looseObject({ name: z.string(), image: z.string(), args: z.array(z.string()).default([]) }))
-          .min(1),
-      }),
-    }),
-  }),
-  status: z
-    .looseObject({
-      observedGeneration: z.int().optional(),
-      readyReplicas: z.int().default(0),
-      conditions: z.array(z.looseObject({ type: z.string() })).default([]),
-    })
-    .prefault({}),
-});
+/** How often to look at what the watches have brought; nothing is asked for that. */
+const EVERY_MS = 20;
+/** Where pods cannot start, they are tried again after this. */
+const RETRY_MS = 100;
+/** How often replicas say that they live. */
+const HEARTBEAT_MS = 1000;
+const ROUTES_EVERY_MS = 100;
+const OURS = 'matrix-operator.dev/homeserver';
+const BACKOFF = { minMs: 50, maxMs: 500, jitter: 0.2 };
 
 /** How the stand-ins behave; tests change the fields. */
 export interface Behaviour {
@@ -95,20 +63,12 @@ export function startActors(client: KubeClient): Actors {
     servesRoutes: false,
     leaves: new Set(),
   };
-  const jobsRun: string[] = [];
-  const sessions = new Map<string, PodSession>();
+  const standIns = new StandIns(client, behaviour);
   const stop = new AbortController();
-  const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      if (behaviour.runsPods) await playOnce({ client, behaviour, jobsRun, sessions }).catch(() => undefined);
-      await pause(EVERY_MS);
-    }
-    await Promise.all([...sessions.values()].map(({ session }) => session.end()));
-  };
-  const ended = loop();
+  const ended = standIns.run(stop.signal);
   return {
     behaviour,
-    jobsRun,
+    jobsRun: standIns.jobsRun,
     async stop() {
       stop.abort();
       await ended;
@@ -116,41 +76,219 @@ export function startActors(client: KubeClient): Actors {
   };
 }
 
-interface Play {
-  readonly client: KubeClient;
-  readonly behaviour: Behaviour;
-  readonly jobsRun: string[];
-  readonly sessions: Map<string, PodSession>;
+/** How a Deployment was played last. */
+interface Played {
+  /** What it was played from. */
+  readonly from: string;
+  readonly isUp: boolean;
+  readonly at: number;
 }
 
-async function playOnce({ client, behaviour, jobsRun, sessions }: Play): Promise<void> {
-  const labelSelector = 'matrix-operator.dev/homeserver';
-  if (behaviour.servesRoutes) await playRoutes(client).catch(() => undefined);
-  for (const job of (await client.list(KINDS.job, { labelSelector })).items) {
-    await playJob(client, job, behaviour, jobsRun).catch(() => undefined);
+class StandIns {
+  readonly jobsRun: string[] = [];
+  readonly #client: KubeClient;
+  readonly #behaviour: Behaviour;
+  readonly #jobs: Reflector<KubeObject>;
+  readonly #deployments: Reflector<KubeObject>;
+  /** What pods mount may change without their Deployment. */
+  readonly #secrets: Reflector<KubeObject>;
+  readonly #rows: ReplicaRows;
+  /** Work under way, by uid. */
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #endedJobs = new Set<string>();
+  readonly #played = new Map<string, Played>();
+
+  constructor(client: KubeClient, behaviour: Behaviour) {
+    this.#client = client;
+    this.#behaviour = behaviour;
+    this.#jobs = watch(client, KINDS.job);
+    this.#deployments = watch(client, KINDS.deployment);
+    this.#secrets = watch(client, KINDS.secret);
+    this.#rows = new ReplicaRows(client);
   }
-  const deployments = (await client.list(KINDS.deployment, { labelSelector })).items;
-  const played = deployments.filter(({ metadata }) => !behaviour.leaves.has(metadata.namespace ?? ''));
-  for (const deployment of played) {
-    await playDeployment(client, sessions, { deployment, behaviour }).catch(() => undefined);
+
+  async run(signal: AbortSignal): Promise<void> {
+    const watches = [this.#jobs, this.#deployments, this.#secrets].map((one) => one.run(signal));
+    while (!signal.aborted) {
+      if (this.#behaviour.runsPods) this.#look();
+      await pause(EVERY_MS);
+    }
+    await Promise.all([...watches, ...this.#busy.values()]);
+    await this.#rows.endOthers(new Set());
   }
-  for (const [uid, { session }] of sessions) {
-    if (!played.some(({ metadata }) => metadata.uid === uid)) await session.end();
+
+  #look(): void {
+    for (const job of this.#jobs.values()) this.#begin(job.metadata.uid, () => this.#playJob(job));
+    const { leaves } = this.#behaviour;
+    const deployments = this.#deployments.values().filter(({ metadata }) => !leaves.has(metadata.namespace ?? ''));
+    for (const deployment of deployments) {
+      const { uid } = deployment.metadata;
+      const from = this.#inputsOf(deployment);
+      if (this.#isDue(uid, from)) this.#begin(uid, () => this.#playDeployment(deployment, from));
+    }
+    const uids = new Set(deployments.map(({ metadata }) => metadata.uid));
+    this.#begin('sessions', () => this.#rows.endOthers(uids));
+    if (this.#behaviour.servesRoutes) this.#begin('routes', () => this.#playRoutes());
+  }
+
+  /** Unless it is at work already. What fails is tried again at the next look. */
+  #begin(key: string, work: () => Promise<void>): void {
+    if (this.#busy.has(key)) return;
+    const ended = work().catch(() => undefined);
+    this.#busy.set(
+      key,
+      ended.finally(() => this.#busy.delete(key)),
+    );
+  }
+
+  /** Also where the cluster lacks one of the kinds. */
+  async #playRoutes(): Promise<void> {
+    await playIngresses(this.#client).catch(() => undefined);
+    await playHttpRoutes(this.#client).catch(() => undefined);
+    await pause(ROUTES_EVERY_MS);
+  }
+
+  async #playJob(job: KubeObject): Promise<void> {
+    const { uid, name, deletionTimestamp } = job.metadata;
+    const { conditions } = Workload.parse(job).status;
+    if (conditions.length > 0 || deletionTimestamp !== undefined || this.#endedJobs.has(uid)) return;
+    const { name: kind } = podOf(job);
+    const { hangJobsOf, failJobsOf, failJobsWith } = this.#behaviour;
+    if (hangJobsOf === kind) return;
+    const exitCode = (failJobsOf === kind ? failJobsWith : undefined) ?? (await runJob(this.#client, job));
+    this.#endedJobs.add(uid);
+    this.jobsRun.push(name);
+    await endJob(this.#client, job, resultOf(kind, exitCode));
+  }
+
+  /** All that decides how a Deployment is played, but for its database. */
+  #inputsOf({ metadata }: KubeObject): string {
+    const { fakesReplicas, failRollouts } = this.#behaviour;
+    const mounted = this.#secrets
+      .values()
+      .filter((secret) => secret.metadata.namespace === metadata.namespace)
+      .map((secret) => secret.metadata.resourceVersion);
+    return [metadata.resourceVersion, fakesReplicas, failRollouts, ...mounted].join();
+  }
+
+  #isDue(uid: string, from: string): boolean {
+    const last = this.#played.get(uid);
+    if (last?.from !== from) return true;
+    return performance.now() - last.at > (last.isUp ? HEARTBEAT_MS : RETRY_MS);
+  }
+
+  async #playDeployment(deployment: KubeObject, from: string): Promise<void> {
+    const { uid } = deployment.metadata;
+    this.#played.set(uid, { from, isUp: false, at: performance.now() });
+    const { spec, status } = Workload.parse(deployment);
+    const { generation } = deployment.metadata;
+    const { fakesReplicas, failRollouts } = this.#behaviour;
+    const isHomeserver = deployment.metadata.labels?.['app.kubernetes.io/component'] !== 'element-web';
+    const isReported = fakesReplicas && isHomeserver && !failRollouts;
+    const isOpen = !isReported || (await this.#rows.report(deployment, spec.replicas));
+    const isUp = isOpen && !failRollouts;
+    const ready = isUp ? spec.replicas : 0;
+    if (status.observedGeneration !== generation || status.readyReplicas !== ready) {
+      await writeStatus(this.#client, KINDS.deployment, deployment, {
+        observedGeneration: generation,
+        replicas: spec.replicas,
+        updatedReplicas: spec.replicas,
+        readyReplicas: ready,
+        availableReplicas: ready,
+        conditions: isUp ? [] : [OVERDUE],
+      });
+    }
+    this.#played.set(uid, { from, isUp, at: performance.now() });
   }
 }
 
-async function playRoutes(client: KubeClient): Promise<void> {
-  const labelSelector = 'matrix-operator.dev/homeserver';
-  for (const { metadata } of (await client.list(KINDS.ingress, { labelSelector })).items) {
-    await client.applyStatus(KINDS.ingress, { ...metadata, status: SERVED_INGRESS }, 'stand-in');
+const OVERDUE = {
+  type: 'Progressing',
+  status: 'False',
+  reason: 'ProgressDeadlineExceeded',
+  message: 'ReplicaSet has timed out progressing.',
+};
+
+function watch(client: KubeClient, resource: Resource): Reflector<KubeObject> {
+  return createReflector({
+    client,
+    resource,
+    labelSelector: OURS,
+    keep: (object) => object,
+    keysOf: ({ metadata }) => [objectKey(metadata)],
+    onKey: () => undefined,
+    timing: { backoff: BACKOFF },
+  });
+}
+
+/** What the status of a Job says at its end. */
+function resultOf(kind: string, exitCode: number): object {
+  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const told = { status: 'True', lastTransitionTime: now };
+  if (exitCode === 0) {
+    const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({ type, ...told }));
+    return { conditions, succeeded: 1, completionTime: now, startTime: now };
   }
-  for (const route of (await client.list(KINDS.httpRoute, { labelSelector })).items) {
-    const { parentRefs } = z.looseObject({ parentRefs: z.array(z.looseObject({})) }).parse(route['spec']);
-    const condition = { ...ACCEPTED, observedGeneration: route.metadata.generation };
-    const parents = parentRefs.map((parentRef) => ({ parentRef, controllerName: 'x.org/y', conditions: [condition] }));
-    await client.applyStatus(KINDS.httpRoute, { ...route.metadata, status: { parents } }, 'stand-in');
+  const message = `Container ${kind} for pod x/y failed with exit code ${exitCode} matching FailJob rule at index 0`;
+  const why = { reason: 'PodFailurePolicy', message };
+  return {
+    conditions: ['FailureTarget', 'Failed'].map((type) => ({ type, ...told, ...why })),
+    failed: 1,
+    startTime: now,
+  };
+}
+
+/** Somebody may write the Job while it runs; it may also be gone, or another one by then. */
+async function endJob(client: KubeClient, { metadata }: KubeObject, result: object): Promise<void> {
+  for (let tries = 0; tries < 10; tries += 1) {
+    const found = await client.get(KINDS.job, { namespace: metadata.namespace, name: metadata.name });
+    if (found?.metadata.uid !== metadata.uid) return;
+    try {
+      return await writeStatus(client, KINDS.job, found, result);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
   }
 }
+
+async function writeStatus(client: KubeClient, kind: Resource, object: KubeObject, status: object): Promise<void> {
+  const { name, namespace, resourceVersion } = object.metadata;
+  await client.applyStatus(kind, { name, namespace, resourceVersion, status }, 'stand-in');
+}
+
+/** What an ingress controller writes, where it is not written yet. */
+async function playIngresses(client: KubeClient): Promise<void> {
+  for (const ingress of (await client.list(KINDS.ingress, { labelSelector: OURS })).items) {
+    if (JSON.stringify(ingress['status'] ?? {}).includes('ingress.example')) continue;
+    await writeStatus(client, KINDS.ingress, ingress, SERVED_INGRESS);
+  }
+}
+
+/** What a gateway writes, where it is not written yet. */
+async function playHttpRoutes(client: KubeClient): Promise<void> {
+  for (const route of (await client.list(KINDS.httpRoute, { labelSelector: OURS })).items) {
+    const { generation } = route.metadata;
+    const { spec, status } = HttpRoute.parse(route);
+    const condition = { ...ACCEPTED, observedGeneration: generation };
+    const isAccepted = ({ conditions }: Parent) => conditions.some((one) => one.observedGeneration === generation);
+    if (status.parents.length === spec.parentRefs.length && status.parents.every(isAccepted)) continue;
+    const parents = spec.parentRefs.map((parentRef) => ({
+      parentRef,
+      controllerName: 'x.org/y',
+      conditions: [condition],
+    }));
+    await writeStatus(client, KINDS.httpRoute, route, { parents });
+  }
+}
+
+const Parent = z.looseObject({
+  conditions: z.array(z.looseObject({ observedGeneration: z.int().optional() })).default([]),
+});
+type Parent = z.infer<typeof Parent>;
+const HttpRoute = z.looseObject({
+  spec: z.looseObject({ parentRefs: z.array(z.looseObject({})) }),
+  status: z.looseObject({ parents: z.array(Parent).default([]) }).prefault({}),
+});
 
 const SERVED_INGRESS = { loadBalancer: { ingress: [{ hostname: 'ingress.example' }] } };
 const ACCEPTED = {
@@ -160,197 +298,3 @@ const ACCEPTED = {
   message: '',
   lastTransitionTime: '2026-11-01T00:00:00Z',
 };
-
-async function playJob(client: KubeClient, job: KubeObject, behaviour: Behaviour, jobsRun: string[]): Promise<void> {
-  const { status } = Workload.parse(job);
-  if (status.conditions.length > 0 || job.metadata.deletionTimestamp !== undefined) return;
-  const { name } = podOf(job);
-  if (behaviour.hangJobsOf === name) return;
-  const fails = behaviour.failJobsOf === name ? behaviour.failJobsWith : undefined;
-  const exitCode = fails ?? (await runJob(client, job));
-  jobsRun.push(job.metadata.name);
-  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  const message = `Container ${name} for pod x/y failed with exit code ${exitCode} matching FailJob rule at index 0`;
-  const conditions =
-    exitCode === 0
-      ? ['SuccessCriteriaMet', 'Complete'].map((type) => ({ type, status: 'True', lastTransitionTime: now }))
-      : ['FailureTarget', 'Failed'].map((type) => ({
-          type,
-          status: 'True',
-          lastTransitionTime: now,
-          reason: 'PodFailurePolicy',
-          message,
-        }));
-  const result =
-    exitCode === 0
-      ? { conditions, succeeded: 1, completionTime: now, startTime: now }
-      : { conditions, failed: 1, startTime: now };
-  await writeStatus(client, job, 'job', result);
-}
-
-async function playDeployment(
-  client: KubeClient,
-  sessions: Map<string, PodSession>,
-  { deployment, behaviour }: { deployment: KubeObject; behaviour: Behaviour },
-): Promise<void> {
-  const { spec, status } = Workload.parse(deployment);
-  const { generation } = deployment.metadata;
-  const isHomeserver = deployment.metadata.labels?.['app.kubernetes.io/component'] !== 'element-web';
-  const isReported = behaviour.fakesReplicas && isHomeserver && !behaviour.failRollouts;
-  const isOpen = !isReported || (await reportReplicas(client, sessions, { deployment, count: spec.replicas }));
-  const isUp = isOpen && !behaviour.failRollouts;
-  const ready = isUp ? spec.replicas : 0;
-  if (status.observedGeneration === generation && status.readyReplicas === ready) return;
-  const deadline = {
-    type: 'Progressing',
-    status: 'False',
-    reason: 'ProgressDeadlineExceeded',
-    message: 'ReplicaSet has timed out progressing.',
-  };
-  await writeStatus(client, deployment, 'deployment', {
-    observedGeneration: generation,
-    replicas: spec.replicas,
-    updatedReplicas: spec.replicas,
-    readyReplicas: ready,
-    availableReplicas: ready,
-    conditions: isUp ? [] : [deadline],
-  });
-}
-
-async function writeStatus(
-  client: KubeClient,
-  object: KubeObject,
-  kind: 'job' | 'deployment',
-  status: object,
-): Promise<void> {
-  const { name, namespace, resourceVersion } = object.metadata;
-  await client.applyStatus(KINDS[kind], { name, namespace, resourceVersion, status }, 'stand-in');
-}
-
-/** The `db/` files that a pod would mount, and its configuration. */
-export async function mounts(client: KubeClient, workload: KubeObject) {
-  const { namespace = '' } = workload.metadata;
-  const { volumes } = Workload.parse(workload).spec.template.spec;
-  const configName = volumes.find(({ name }) => name === 'config')?.configMap?.name ?? '';
-  const databaseName = volumes.find(({ name }) => name === 'db')?.projected?.sources[0]?.secret?.name ?? '';
-  const keyringName = volumes.find(({ name }) => name === 'keyring')?.secret?.secretName ?? '';
-  const configMap = await client.get(KINDS.configMap, { namespace, name: configName });
-  const database = await client.get(KINDS.secret, { namespace, name: databaseName });
-  const keyring = await client.get(KINDS.secret, { namespace, name: keyringName });
-  if (configMap === undefined || database === undefined || keyring === undefined) throw new Error('a mount is missing');
-  const { data } = z.looseObject({ data: z.record(z.string(), z.string()) }).parse(configMap);
-  const config = HomeserverConfig.parse(parse(data['homeserver.yaml'] ?? ''));
-  const keyringFile = KeyringFile.parse(JSON.parse(decodeSecret(keyring).values['keyring.json'] ?? ''));
-  return { config, database: decodeSecret(database).values, keyring: keyringFile };
-}
-
-/** The first container of the pods of a workload. */
-export function podOf(workload: KubeObject): { name: string; image: string; args: string[] } {
-  const [container] = Workload.parse(workload).spec.template.spec.containers;
-  if (container === undefined) throw new Error('a pod without a container');
-  return { name: container.name, image: container.image, args: container.args };
-}
-
-/** What upgrades run runs in this process, which is quicker; everything else as the program that its pod would run. */
-export function runJob(client: KubeClient, job: KubeObject): Promise<number> {
-  const { image, args } = podOf(job);
-  const [, command] = args;
-  if (command === 'migrate') return inMounts(client, job, (pod) => runMigration(pod, programOf(image), args));
-  if (command === 'verify') return inMounts(client, job, runVerify);
-  return runProgram(client, job);
-}
-
-type MountedConfig = Pick<HomeserverConfig, 'serverName' | 'database'>;
-
-/** Runs `work` with the database of a pod, its files in a folder of their own. */
-async function inMounts(
-  client: KubeClient,
-  job: KubeObject,
-  work: (pod: MountedConfig) => Promise<number>,
-): Promise<number> {
-  const { config, database } = await mounts(client, job);
-  const directory = await mkdtemp(join(tmpdir(), 'matrix-operator-job-'));
-  try {
-    for (const [file, text] of Object.entries(database)) await writeFile(join(directory, file), text);
-    return await work({ serverName: config.serverName, database: { ...config.database, directory } });
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-/** Runs `migrate PHASE --json --expect JSON` as the container would. */
-async function runMigration(pod: MountedConfig, program: TestProgram, args: readonly string[]): Promise<number> {
-  const [, , phase = '', , , expected = ''] = args;
-  const result = await migrate(z.enum(['plan', 'expand', 'contract']).parse(phase), {
-    ...pod,
-    softwareVersion: program.version,
-    expected: ExpectedProgram.parse(JSON.parse(expected)),
-    program,
-    log: createLogger({ level: 'silent' }),
-  });
-  return result.exitCode;
-}
-
-/** Runs `verify` as the container would. */
-async function runVerify({ serverName, database }: MountedConfig): Promise<number> {
-  const connection = { database, applicationName: 'homeserver-verify' };
-  const { whole } = await verify({ connection, serverName, sample: 1000, timeLimitMs: 60_000 });
-  return whole ? 0 : 1;
-}
-
-const WINDOW = 'select from ops.schema_state where compat_version <= $1 and $1 <= schema_version for share';
-const REPORT = `insert into ops.replica
-  (id, software_version, schema_level, keyring_generation, clock, heartbeat, backend_tag)
-  select 'stand-in-' || n, $2, $4, $3, extract(epoch from now()) * 1000, extract(epoch from now()) * 1000, 'stand-in'
-  from generate_series(1, $1) n`;
-
-/** The session that stands for those of a Deployment's pods; kept as long as its credentials and its Deployment. */
-interface PodSession {
-  readonly credentials: string;
-  readonly session: pg.Client;
-}
-
-/** The rows of exactly `count` replicas, alive now. False: the database is not open to them, so they do not start. */
-async function reportReplicas(
-  client: KubeClient,
-  sessions: Map<string, PodSession>,
-  { deployment, count }: { deployment: KubeObject; count: number },
-): Promise<boolean> {
-  const { database, keyring } = await mounts(client, deployment);
-  const program = programOf(podOf(deployment).image);
-  const session = await podSession(sessions, deployment.metadata.uid, database);
-  const { rowCount } = await session.query(WINDOW, [program.level]);
-  if (rowCount !== 1) return false;
-  await session.query("delete from ops.replica where id like 'stand-in-%'");
-  await session.query(REPORT, [count, program.version, keyring.generation, program.level]);
-  return true;
-}
-
-async function podSession(
-  sessions: Map<string, PodSession>,
-  uid: string,
-  { host = '', port, username, password, dbname }: Readonly<Record<string, string>>,
-): Promise<pg.Client> {
-  const credentials = JSON.stringify([host, port, username, password, dbname]);
-  const open = sessions.get(uid);
-  if (open?.credentials === credentials) return open.session;
-  const session = new pg.Client({
-    host,
-    port: Number(port),
-    user: username,
-    password,
-    database: dbname,
-    application_name: 'stand-in',
-    // A server that hangs must not keep the stand-ins from all others.
-    connectionTimeoutMillis: 1000,
-    query_timeout: 2000,
-  });
-  session.on('error', () => undefined);
-  session.once('end', () => {
-    if (sessions.get(uid)?.session === session) sessions.delete(uid);
-  });
-  await session.connect();
-  sessions.set(uid, { credentials, session });
-  await open?.session.end();
-  return session;
-}

@@ -1,12 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { stringify } from 'yaml';
-import type { ApiServerHandle } from '../../cluster/api-server.ts';
+import type { ApiServer } from '../../cluster/api-server.ts';
 
 /** What the proxy answers in the API server's place. */
 export interface Answer {
@@ -48,13 +48,16 @@ class FaultyProxy implements ApiProxy {
   intercept: ApiProxy['intercept'] = () => undefined;
   rewrite: ApiProxy['rewrite'] = (url) => url;
   frozen = false;
-  readonly #api: ApiServerHandle;
+  readonly #api: ApiServer;
+  readonly #agent: Agent;
   readonly #watches = new Set<ServerResponse>();
   readonly #server = createServer((incoming, outgoing) => this.#handle(incoming, outgoing));
   #folder = '';
 
-  constructor(api: ApiServerHandle) {
+  constructor(api: ApiServer) {
     this.#api = api;
+    const { ca, cert, key } = api.credential;
+    this.#agent = new Agent({ keepAlive: true, ca, cert, key });
   }
 
   get openWatches(): number {
@@ -91,6 +94,7 @@ class FaultyProxy implements ApiProxy {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
+    this.#agent.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -124,15 +128,11 @@ class FaultyProxy implements ApiProxy {
   }
 
   #ask(incoming: IncomingMessage, take: (answer: IncomingMessage) => unknown): ClientRequest {
-    const { ca, cert, key } = this.#api.credential;
     const { method, headers } = incoming;
     const options = {
       method,
       headers: { ...headers, host: new URL(this.#api.server).host },
-      ca,
-      cert,
-      key,
-      agent: false,
+      agent: this.#agent,
     };
     const sent = request(new URL(this.rewrite(incoming.url ?? '/'), this.#api.server), options, take);
     incoming.pipe(sent);
@@ -159,7 +159,7 @@ class FaultyProxy implements ApiProxy {
 }
 
 /** Starts a proxy in front of an API server, on a free port of the loopback address. */
-export async function startApiProxy(api: ApiServerHandle): Promise<ApiProxy> {
+export async function startApiProxy(api: ApiServer): Promise<ApiProxy> {
   const proxy = new FaultyProxy(api);
   await proxy.start();
   return proxy;

@@ -16,29 +16,36 @@ export interface MortalOperator {
   readonly folder: string;
   /** Program to run in place of the operator's own: it says `wrote …` of each write to a database and ends itself. */
   readonly program?: string;
+  /** Beside what all of them get. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Read again and again: another text is a write too. */
+  readonly watched?: () => Promise<string>;
 }
 
 /**
  * One life: it ends by SIGKILL as soon as one write is committed and before its answer arrives, or when `isDone`. Gives back
  * what was written.
  */
-export async function liveOnce(operator: MortalOperator, isDone: () => Promise<boolean>): Promise<string | undefined> {
+async function liveOnce(operator: MortalOperator, isDone: () => Promise<boolean>): Promise<string | undefined> {
+  const { proxy, watched } = operator;
+  const before = await watched?.();
   let written: string | undefined;
   const child = spawnOperator(operator);
   const dead = once(child, 'exit');
   child.stdout?.on('data', (chunk: Buffer) => {
     written ??= /^wrote .*/m.exec(chunk.toString())?.[0];
   });
-  operator.proxy.onWrite = (what) => {
+  proxy.onWrite = (what) => {
     written ??= what;
     child.kill('SIGKILL');
     return false;
   };
+  const isOver = async () => {
+    if (written === undefined && (await watched?.()) !== before) written = 'wrote what is watched';
+    return written !== undefined || child.exitCode !== null || child.signalCode !== null || (await isDone());
+  };
   try {
-    await waitFor(async () => written !== undefined || child.exitCode !== null || (await isDone()), {
-      what: 'a write or the end of the work',
-      timeoutMs: 60_000,
-    });
+    await waitFor(isOver, { what: 'a write or the end of the work', timeoutMs: 60_000, everyMs: 20 });
   } finally {
     child.kill('SIGKILL');
     await dead;
@@ -61,8 +68,9 @@ export async function liveUntil(
   return writes;
 }
 
-function spawnOperator({ namespace, proxy, folder, program }: MortalOperator): ChildProcess {
-  const settings = {
+function spawnOperator({ namespace, proxy, folder, program, settings }: MortalOperator): ChildProcess {
+  const env = {
+    ...process.env,
     KUBECONFIG: proxy.kubeconfigPath,
     MATRIX_OPERATOR_WATCH_NAMESPACES: namespace,
     MATRIX_OPERATOR_SECRET_NAMESPACES: namespace,
@@ -71,9 +79,10 @@ function spawnOperator({ namespace, proxy, folder, program }: MortalOperator): C
     MATRIX_OPERATOR_HEALTH_PORT: '0',
     MATRIX_OPERATOR_HOMESERVER_IMAGE: 'localhost/matrix-operator:test',
     MATRIX_OPERATOR_CLUSTER_NAME: 'test',
+    ...settings,
   };
   const log = openSync(join(folder, 'operator.log'), 'a');
   const words = program === undefined ? [join(ROOT, 'operator', 'main.ts'), 'run'] : [program];
   const stdout = program === undefined ? log : 'pipe';
-  return spawn(process.execPath, words, { env: { ...process.env, ...settings }, stdio: ['ignore', stdout, log] });
+  return spawn(process.execPath, words, { env, stdio: ['ignore', stdout, log] });
 }

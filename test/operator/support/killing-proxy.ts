@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ApiServerHandle } from '../../cluster/api-server.ts';
+import type { ApiServer } from '../../cluster/api-server.ts';
 
 const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
@@ -16,8 +16,10 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-export async function startProxy(api: ApiServerHandle, folder: string): Promise<Proxy> {
+export async function startProxy(api: ApiServer, folder: string): Promise<Proxy> {
   const server = createServer((incoming, answer) => forward(incoming, answer));
+  const { ca, cert, key } = api.credential;
+  const agent = new Agent({ keepAlive: true, ca, cert, key });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -29,14 +31,14 @@ export async function startProxy(api: ApiServerHandle, folder: string): Promise<
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
+        agent.destroy();
         server.close(() => resolve());
       }),
   };
 
   function forward(incoming: IncomingMessage, answer: ServerResponse): void {
-    const { ca, cert, key } = api.credential;
     const { method = 'GET', url = '/', headers } = incoming;
-    const upstream = request(new URL(url, api.server), { method, headers, ca, cert, key, agent: false });
+    const upstream = request(new URL(url, api.server), { method, headers, agent });
     upstream.once('response', (found) => {
       const isWrite = WRITES.includes(method) && !/\/(leases|events)(\/|\?|$)/.test(url);
       const committed = isWrite && (found.statusCode ?? 500) < 300;

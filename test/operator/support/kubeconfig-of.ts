@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import * as z from 'zod';
-import type { ApiServerHandle } from '../../cluster/api-server.ts';
+import type { ApiServer } from '../../cluster/api-server.ts';
 import { apiRequest } from '../../cluster/api-request.ts';
 
 const Token = z.looseObject({ status: z.looseObject({ token: z.string() }) });
 
 /** Writes a kubeconfig with no more rights than a service account has; gives its path. */
 export async function writeKubeconfigOf(
-  api: ApiServerHandle,
+  api: ApiServer,
   account: { readonly namespace: string; readonly name: string },
   file: string,
 ): Promise<string> {

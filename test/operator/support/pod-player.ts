@@ -9,7 +9,7 @@ import { createLogger } from '../../../homeserver/log.ts';
 import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { isConflict } from '../../../operator/runtime/kube-error.ts';
 import type { KubeObject } from '../../../operator/runtime/kube-object.ts';
-import { mounts } from './actors.ts';
+import { mounts } from './workload.ts';
 import type { Stage } from './stage.ts';
 
 const EVERY_MS = 100;

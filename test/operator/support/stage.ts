@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 import * as z from 'zod';
-import { buildCrd } from '../../../operator/api/generate-crd.ts';
 import { MatrixHomeserver } from '../../../operator/api/matrix-homeserver.ts';
 import { createLog } from '../../../operator/log.ts';
 import type { Metrics } from '../../../operator/metrics.ts';
@@ -16,19 +15,14 @@ import { isNotFound } from '../../../operator/runtime/kube-error.ts';
 import type { KubeObject, Manifest, Resource } from '../../../operator/runtime/kube-object.ts';
 import type { Catalogue } from '../../../operator/upgrades/catalogue.ts';
 import { CATALOGUE } from '../../../operator/upgrades/catalogue.ts';
-import type { ApiServerHandle } from '../../cluster/api-server.ts';
+import type { ApiServer, ApiServerHandle } from '../../cluster/api-server.ts';
 import { startApiServer } from '../../cluster/api-server.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Actors, startActors } from './actors.ts';
+import { installCrd, takeApiServer } from './api-servers.ts';
 
 const TEST_MANAGER = 'test';
 const NAMESPACE_KIND: Resource = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
-const CRD_KIND: Resource = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  plural: 'customresourcedefinitions',
-  namespaced: false,
-};
 
 /** Every kind of object that the operator may leave in a namespace. */
 const CHILD_KINDS: readonly Resource[] = [...Object.values(OWNED_KINDS), KINDS.configMap, KINDS.secret];
@@ -69,7 +63,7 @@ export interface StartOptions {
 
 /** A real API server with the CRD, the run's PostgreSQL, and stand-ins for the controllers and nodes that are not there. */
 export interface Stage {
-  readonly api: ApiServerHandle;
+  readonly api: ApiServer;
   readonly client: KubeClient;
   readonly postgres: {
     readonly host: string;
@@ -88,11 +82,25 @@ export interface Stage {
   dispose(): Promise<void>;
 }
 
+/** A stage whose API server no other file has, so that it may be stopped. */
+export interface OwnStage extends Stage {
+  readonly api: ApiServerHandle;
+}
+
+/** On the API server of this worker, which holds nothing of those who had it before. One at a time. */
 export async function openStage(): Promise<Stage> {
+  return openOn(await takeApiServer(), () => Promise.resolve());
+}
+
+export async function openOwnStage(): Promise<OwnStage> {
   const api = await startApiServer();
+  await installCrd(api);
+  return openOn(api, api.dispose);
+}
+
+function openOn<A extends ApiServer>(api: A, end: () => Promise<void>): Stage & { readonly api: A } {
   const client = createKubeClient({ kubeconfig: api.kubeconfigPath, userAgent: 'test' });
   const postgres = inject('postgres');
-  await installCrd(client);
   const actors = startActors(client);
   const running: RunningOperator[] = [];
   return {
@@ -112,14 +120,9 @@ export async function openStage(): Promise<Stage> {
       await Promise.all(running.map((operator) => operator.stop()));
       await actors.stop();
       await client.close();
-      await api.dispose();
+      await end();
     },
   };
-}
-
-async function installCrd(client: KubeClient): Promise<void> {
-  await client.create(CRD_KIND, buildCrd(), TEST_MANAGER);
-  await waitFor(() => client.list(KINDS.homeserver).then(() => true), { what: 'the CRD to be served' });
 }
 
 async function makeNamespace(client: KubeClient, postgres: Stage['postgres']): Promise<string> {
@@ -264,7 +267,7 @@ export async function waitCondition(
         const isWanted = found?.status === wanted.status && (wanted.reason ?? found.reason) === found.reason;
         return isCurrent && isWanted ? view : undefined;
       },
-      { what: `${wanted.type}=${wanted.status} ${wanted.reason ?? ''}`, timeoutMs: wanted.timeoutMs ?? 30_000 },
+      { what: `${wanted.type}=${wanted.status} ${wanted.reason ?? ''}`, timeoutMs: wanted.timeoutMs ?? 90_000 },
     );
   } catch (error) {
     throw new Error(`${String(error)}; last:\n  ${last}`, { cause: error });

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * Stands before a PostgreSQL server. `open` passes everything on; `hang` accepts and never answers; `refuse` closes every
@@ -65,15 +66,19 @@ export class TcpProxy {
     if (this.#mode !== 'open') return;
     const upstream = connect(this.#target);
     upstream.on('error', () => socket.destroy());
+    // One after the other, also when the delay changes in between.
+    let passed: Promise<unknown> = Promise.resolve();
+    const pass = (what: () => unknown) => {
+      passed = passed.then(() => (this.delayMs > 0 ? pause(this.delayMs) : undefined)).then(what);
+    };
     // After what was answered last: a server that refuses a login closes right after its words.
-    upstream.once('close', () => setTimeout(() => socket.end(), this.delayMs));
+    upstream.once('close', () => pass(() => socket.end()));
     socket.once('close', () => upstream.destroy());
     let left = this.cutAfter;
     upstream.on('data', (chunk: Buffer) => {
       left -= chunk.length;
       if (left < 0) socket.destroy();
-      // Equal delays keep the order.
-      setTimeout(() => socket.write(chunk), this.delayMs);
+      pass(() => socket.write(chunk));
     });
     socket.pipe(upstream);
   }
