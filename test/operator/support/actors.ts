@@ -185,7 +185,7 @@ class StandIns {
     const { fakesReplicas, failRollouts } = this.#behaviour;
     const isHomeserver = deployment.metadata.labels?.['app.kubernetes.io/component'] !== 'element-web';
     const isReported = fakesReplicas && isHomeserver && !failRollouts;
-    const isOpen = !isReported || (await this.#rows.report(deployment, spec.replicas));
+    const isOpen = !isReported || (await this.#rows.report(deployment, spec.replicas, from));
     const isUp = isOpen && !failRollouts;
     const ready = isUp ? spec.replicas : 0;
     if (status.observedGeneration !== generation || status.readyReplicas !== ready) {

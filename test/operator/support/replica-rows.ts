@@ -16,24 +16,39 @@ interface PodSession {
   readonly client: pg.Client;
 }
 
+type Mounts = Awaited<ReturnType<typeof mounts>>;
+
 /** What the replicas of Deployments write to their databases: one session for each Deployment, kept as long as its credentials. */
 export class ReplicaRows {
   readonly #client: KubeClient;
   readonly #sessions = new Map<string, PodSession>();
+  readonly #mounted = new Map<string, { readonly inputs: string; readonly mounts: Mounts }>();
 
   constructor(client: KubeClient) {
     this.#client = client;
   }
 
-  /** The rows of exactly `count` replicas, alive now. False: the database is not open to them, so they do not start. */
-  async report(deployment: KubeObject, count: number): Promise<boolean> {
-    const { database, keyring } = await mounts(this.#client, deployment);
+  /**
+   * The rows of exactly `count` replicas, alive now. False: the database is not open to them, so they do not start. What they
+   * mount is read again when `inputs` is another text.
+   */
+  async report(deployment: KubeObject, count: number, inputs: string): Promise<boolean> {
+    const { database, keyring } = await this.#mounts(deployment, inputs);
     const program = programOf(podOf(deployment).image);
     const session = await this.#session(deployment.metadata.uid, database);
     const { rowCount } = await session.query(WINDOW, [program.level]);
     if (rowCount !== 1) return false;
     await session.query(REPORT, [count, program.version, keyring.generation, program.level]);
     return true;
+  }
+
+  async #mounts(deployment: KubeObject, inputs: string): Promise<Mounts> {
+    const { uid } = deployment.metadata;
+    const known = this.#mounted.get(uid);
+    if (known?.inputs === inputs) return known.mounts;
+    const found = await mounts(this.#client, deployment);
+    this.#mounted.set(uid, { inputs, mounts: found });
+    return found;
   }
 
   /** Ends the sessions of Deployments that are not among `uids`. */
