@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 const project = (name: string, include: string[], more: object = {}) => ({
   test: { name, include, testTimeout: 30_000, hookTimeout: 120_000, ...more },
@@ -9,6 +10,7 @@ const postgres = { globalSetup: ['test/support/postgres.ts'], maxWorkers: 2 };
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('unit', [
         'homeserver/**/*.test.ts',
