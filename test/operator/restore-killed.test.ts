@@ -88,8 +88,11 @@ test('killed after every single write of a bootstrap from a backup, the operator
 
   await applyHomeserver(stage, killed, restored);
   const from = stage.actors.jobsRun.length;
-  const program = join(import.meta.dirname, 'support', 'operator-process.ts');
-  const writes = await liveUntil({ namespace: killed, proxy, folder, program }, () => isReady(killed), MAX_LIVES);
+  const writes = await liveUntil(
+    { namespace: killed, proxy, folder, diesOfRows: true },
+    () => isReady(killed),
+    MAX_LIVES,
+  );
   expect(writes.filter((write) => /jobs$/.test(write))).toHaveLength(1);
   expect(writes.filter((write) => write.startsWith('wrote drop table'))).toHaveLength(1);
   expect(stage.actors.jobsRun.slice(from)).toEqual(['chat-restore']);

@@ -16,7 +16,6 @@ import { applyHomeserver, conditionOf, openStage, readHomeserver } from './suppo
 import { upgradeEvents } from './support/upgrade-events.ts';
 import { TEST_CATALOGUE } from './support/test-programs.ts';
 
-const PROGRAM = join(import.meta.dirname, 'support', 'operator-process.ts');
 const SETTINGS = { MATRIX_OPERATOR_GOOD_SECONDS: '1', MATRIX_OPERATOR_MIN_READY_SECONDS: '1' };
 const MAX_LIVES = 60;
 
@@ -113,7 +112,7 @@ test('killed after every single write of install, backup, upgrade, rollback and 
   const expectedJobs = kinds(0);
   const namespace = await namespaceWithBackups();
   const from = stage.actors.jobsRun.length;
-  const operator = { namespace, proxy, folder, program: PROGRAM, settings: SETTINGS };
+  const operator = { namespace, proxy, folder, diesOfRows: true, settings: SETTINGS };
   const writes: string[] = [];
   for (const [i, wanted] of STAGES.entries()) {
     await want(namespace, wanted);

@@ -32,6 +32,8 @@ export interface BundleOptions {
   plugins: Plugin[];
   /** Folders whose migrations go beside our own. */
   moreMigrations: string[];
+  /** As `programs`. */
+  morePrograms?: Readonly<Record<string, string>>;
 }
 
 const OWN: BundleOptions = { folder: 'app', plugins: [], moreMigrations: [] };
@@ -58,10 +60,10 @@ export async function bundle(options: BundleOptions = OWN): Promise<string> {
   return target;
 }
 
-async function bundleInto(folder: string, { plugins, moreMigrations }: BundleOptions): Promise<void> {
+async function bundleInto(folder: string, { plugins, moreMigrations, morePrograms }: BundleOptions): Promise<void> {
   await mkdir(folder, { recursive: true });
   await build({
-    entryPoints: programs,
+    entryPoints: { ...programs, ...morePrograms },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -5,8 +5,7 @@ import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Proxy } from './killing-proxy.ts';
-
-const ROOT = join(import.meta.dirname, '..', '..', '..');
+import { programFile } from './program-file.ts';
 
 /** An operator that is a process of its own, works in one namespace through the proxy, and dies at its first write. */
 export interface MortalOperator {
@@ -14,8 +13,8 @@ export interface MortalOperator {
   readonly proxy: Proxy;
   /** For its log. */
   readonly folder: string;
-  /** Program to run in place of the operator's own: it says `wrote …` of each write to a database and ends itself. */
-  readonly program?: string;
+  /** Whether it also dies at its writes to a database; it then says `wrote …`. */
+  readonly diesOfRows?: boolean;
   /** Beside what all of them get. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Read again and again: another text is a write too. */
@@ -68,7 +67,7 @@ export async function liveUntil(
   return writes;
 }
 
-function spawnOperator({ namespace, proxy, folder, program, settings }: MortalOperator): ChildProcess {
+function spawnOperator({ namespace, proxy, folder, diesOfRows = false, settings }: MortalOperator): ChildProcess {
   const env = {
     ...process.env,
     KUBECONFIG: proxy.kubeconfigPath,
@@ -82,7 +81,7 @@ function spawnOperator({ namespace, proxy, folder, program, settings }: MortalOp
     ...settings,
   };
   const log = openSync(join(folder, 'operator.log'), 'a');
-  const words = program === undefined ? [join(ROOT, 'operator', 'main.ts'), 'run'] : [program];
-  const stdout = program === undefined ? log : 'pipe';
+  const words = diesOfRows ? [programFile('mortal-operator')] : [programFile('operator'), 'run'];
+  const stdout = diesOfRows ? 'pipe' : log;
   return spawn(process.execPath, words, { env, stdio: ['ignore', stdout, log] });
 }

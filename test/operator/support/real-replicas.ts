@@ -9,9 +9,9 @@ import * as z from 'zod';
 import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { decodeSecret } from '../../../operator/reconcile/secret-data.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { programFile } from './program-file.ts';
 import type { Stage } from './stage.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', '..', 'homeserver', 'main.ts');
 const ConfigMap = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),
   data: z.record(z.string(), z.string()),
@@ -41,9 +41,13 @@ export function createRealReplicas(stage: Stage, namespace: string): RealReplica
     async start(lagMs) {
       const folder = await mkdtemp(join(tmpdir(), 'matrix-operator-replica-'));
       await mount(stage, namespace, folder);
-      const process = spawn(globalThis.process.execPath, [MAIN, 'serve', '--config', join(folder, 'homeserver.yaml')], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const process = spawn(
+        globalThis.process.execPath,
+        [programFile('homeserver'), 'serve', '--config', join(folder, 'homeserver.yaml')],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
       const stop = new AbortController();
       running.push({ process, folder, stop, synced: follow(stage, namespace, { folder, lagMs, stop: stop.signal }) });
       const port = await portOf(process);

@@ -9,8 +9,7 @@ import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { decodeSecret } from '../../../operator/reconcile/secret-data.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import type { KubeObject } from '../../../operator/runtime/kube-object.ts';
-
-const MAIN = join(import.meta.dirname, '..', '..', '..', 'homeserver', 'main.ts');
+import { programFile } from './program-file.ts';
 
 const Items = z.array(z.object({ key: z.string(), path: z.string() })).optional();
 const Volume = z.looseObject({
@@ -48,7 +47,9 @@ export async function runProgram(client: KubeClient, job: KubeObject): Promise<n
     }
     const [, command = '', ...words] = (container?.args ?? []).map((word) => inRoot(word, root));
     const config = join(root, '/etc/homeserver/config/homeserver.yaml');
-    const child = spawn(process.execPath, [MAIN, command, '--config', config, ...words], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [programFile('homeserver'), command, '--config', config, ...words], {
+      stdio: 'ignore',
+    });
     await once(child, 'exit');
     return child.exitCode ?? 137;
   } finally {
