@@ -8,7 +8,7 @@ const JSON_TYPE = 'application/json';
  * Sends JSON text as it is. Its type comes without a charset, which JSON does not have and the specification does not name; with a
  * serializer of its own the framework adds none.
  */
-export function sendJson(reply: FastifyReply, text: string): FastifyReply {
+export function sendJson(reply: FastifyReply, text: string | Buffer): FastifyReply {
   return reply
     .header('content-type', JSON_TYPE)
     .serializer((json: string) => json)

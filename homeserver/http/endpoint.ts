@@ -45,8 +45,9 @@ export interface EndpointRequest<
 
 /** An answer whose JSON text is ready (events are spliced, never serialised again). */
 export class RawJson {
-  readonly text: string;
-  constructor(text: string) {
+  /** Or its bytes, where many are given the same. */
+  readonly text: string | Buffer;
+  constructor(text: string | Buffer) {
     this.text = text;
   }
 }

@@ -99,7 +99,9 @@ class CachedNames implements CachingNames {
   }
 
   async typeNo(type: string): Promise<number> {
-    const known = this.knownTypeNo(type) ?? (await selectEventType(this.#db, type));
+    const cached = this.knownTypeNo(type);
+    if (cached !== undefined) return cached;
+    const known = await selectEventType(this.#db, type);
     if (known === undefined) await insertEventType(this.#db, type);
     const typeNo = present(known ?? (await selectEventType(this.#db, type)), type);
     this.#typeNos.set(type, typeNo);

@@ -7,7 +7,7 @@ import { clientEventJson } from './client-event.ts';
 import { readIgnoredNos } from './ignored-users.ts';
 import { object } from './room-json.ts';
 import type { Session } from './session.ts';
-import { storedEvent } from './stored-event.ts';
+import { ownTransaction, storedEvent } from './stored-event.ts';
 import { filterVisible, membershipAfter } from './visibility.ts';
 import type { Standings } from './visibility.ts';
 
@@ -138,7 +138,7 @@ async function render(
       now: session.now,
       withRoomId,
       membership: membershipAfter(session, row),
-      transactionId: row.txn_id ?? undefined,
+      transactionId: ownTransaction(session, row),
       relations: bundles.get(row.event_no),
     };
     texts.set(row.event_no, clientEventJson(storedEvent(row, room), view));

@@ -111,10 +111,15 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
     },
     recounted: new Set(recounted),
   };
-  const rooms = await readRooms(session, request, { input, plan, byRoom });
+  const presenceFor = (rooms: readonly RoomParts[]) => {
+    const newcomers = { rooms: fresh, userNos: newMembers(session, rooms) };
+    return readPresence(session.ctx, request, { since: presenceSince, interest, ...newcomers });
+  };
+  const roomsRead = readRooms(session, request, { input, plan, byRoom });
+  // In an initial sync everybody is a newcomer, whatever the rooms say.
+  const presenceRead = presenceSince === undefined ? presenceFor([]) : roomsRead.then(presenceFor);
+  const [rooms, presence] = await Promise.all([roomsRead, presenceRead]);
   const told = rooms.filter(hasNews);
-  const newcomers = { rooms: fresh, userNos: newMembers(session, rooms) };
-  const presence = await readPresence(session.ctx, request, { since: presenceSince, interest, ...newcomers });
   return {
     rooms: told,
     invited: plan.invited.filter((row) => stripped.has(row.room_no)),
@@ -146,6 +151,8 @@ interface RoomStreams {
   readonly recounted: ReadonlySet<number>;
 }
 
+type Heroes = Awaited<ReturnType<typeof readHeroes>>;
+
 interface RoomsInput {
   readonly input: PlanInput;
   readonly plan: SyncPlan;
@@ -169,16 +176,6 @@ async function readRooms(session: Session, request: SyncRequest, rooms: RoomsInp
   const gaps = new Set(told.filter(({ window }) => window.limited).map(({ plan: room }) => room.row.room_no));
   const bundled = (row: TimelineRow) => gaps.has(row.room_no);
   const joined = told.filter(({ plan: room }) => room.section === 'join');
-  const [texts, heroes, unread] = await Promise.all([
-    giveTimelineEvents(session, events, standings, { withRoomId: false, bundled }),
-    readHeroes(session, changed),
-    readUnread(
-      session,
-      joined.map(({ plan: room, window }) => ({ row: room.row, low: room.low, window })),
-      byRoom.unreadAt,
-    ),
-  ]);
-  const stateRooms = told.map((room) => ({ ...room, heroes: heroes.get(room.plan.row.room_no) ?? [] }));
   const stateOptions = {
     filter: request.filter,
     after: request.useStateAfter,
@@ -186,7 +183,21 @@ async function readRooms(session: Session, request: SyncRequest, rooms: RoomsInp
     span: spanOf(request),
     head: input.head,
   };
-  const state = await readState(session, stateRooms, stateOptions);
+  const readStateOf = (heroes: Heroes) => {
+    const stateRooms = told.map((room) => ({ ...room, heroes: heroes.get(room.plan.row.room_no) ?? [] }));
+    return readState(session, stateRooms, stateOptions);
+  };
+  const heroesRead = readHeroes(session, changed);
+  const [texts, heroes, state, unread] = await Promise.all([
+    giveTimelineEvents(session, events, standings, { withRoomId: false, bundled }),
+    heroesRead,
+    heroesRead.then(readStateOf),
+    readUnread(
+      session,
+      joined.map(({ plan: room, window }) => ({ row: room.row, low: room.low, window })),
+      byRoom.unreadAt,
+    ),
+  ]);
   return told.map(({ plan: room, window }) => ({
     plan: room,
     window,
@@ -207,7 +218,9 @@ function readTimelines(session: Session, request: SyncRequest, { plan, byRoom }:
     plan.rooms.filter((room) => request.filter.timeline.matchesRoom(room.row.room_id)).map((room) => room.row.room_no),
   );
   const isHeard = notIgnored(byRoom.ignored);
-  const ranges = plan.rooms.map((room) => ({ roomNo: room.row.room_no, low: room.low, high: room.high }));
+  const ranges = plan.rooms.map(({ row, low, high }) => {
+    return { roomNo: row.room_no, low, high, lastPosition: row.last_position };
+  });
   return readWindows(session, ranges, {
     limit: timelineLimit(session, request),
     matcher: request.filter.timeline,

@@ -17,6 +17,9 @@ export interface StoredEvent {
   readonly redaction?: EventRedaction;
 }
 
+/** What an event is given with beside its head. */
+export type GivenWith = Pick<StoredEvent, 'roomId' | 'originServerTs' | 'redaction'>;
+
 export interface EventRedaction {
   readonly rules: RoomVersionRules;
   /** Undefined when the event is only given as if it were redacted. */
@@ -60,6 +63,11 @@ const DROPPED: ReadonlySet<string> = new Set([
  * Spec: client-server API, "Room event format" (v1.19).
  */
 export function clientEventJson(event: StoredEvent, view: EventView): string {
+  return withUnsigned(eventHeadJson(event), event, view);
+}
+
+/** The event's text up to its id: what is the same for everybody to whom it is given. `withUnsigned` makes it whole. */
+export function eventHeadJson(event: StoredEvent): string {
   const members = jsonMembers(event.json);
   const type = jsonString(members.get('type')) ?? '';
   let text = '{';
@@ -69,8 +77,13 @@ export function clientEventJson(event: StoredEvent, view: EventView): string {
     else text += `${JSON.stringify(key)}:${value},`;
   }
   if (type === 'm.room.redaction') text += topLevelRedacts(members);
+  return `${text}"event_id":${JSON.stringify(event.eventId)},`;
+}
+
+/** A client event from its head. */
+export function withUnsigned(head: string, event: GivenWith, view: EventView): string {
   const roomId = view.withRoomId ? `"room_id":${JSON.stringify(event.roomId)},` : '';
-  return `${text}"event_id":${JSON.stringify(event.eventId)},${roomId}"unsigned":${unsignedJson(event, view)}}`;
+  return `${head}${roomId}"unsigned":${unsignedJson(event, view)}}`;
 }
 
 /** `{content, sender, state_key, type}` of a state event. Spec: client-server API, "Stripped state" (v1.19). */
@@ -117,7 +130,7 @@ function topLevelRedacts(members: JsonMembers): string {
   return redacts === undefined ? '' : `"redacts":${redacts},`;
 }
 
-function unsignedJson(event: StoredEvent, view: EventView): string {
+function unsignedJson(event: GivenWith, view: EventView): string {
   let text = `{"age":${view.now - event.originServerTs}`;
   if (view.membership !== undefined) text += `,"membership":${JSON.stringify(view.membership)}`;
   if (view.transactionId !== undefined) text += `,"transaction_id":${JSON.stringify(view.transactionId)}`;

@@ -1,15 +1,13 @@
-import { selectMemberNumbers } from '../storage/sync-reads/select-members.ts';
-import { selectMembersAt, selectStateKeysAt } from '../storage/sync-reads/select-state.ts';
-import type { StateEntryRow } from '../storage/sync-reads/select-state.ts';
-import { selectEventsByNo } from '../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import { bundleAggregations } from './aggregations.ts';
-import { clientEventJson, eventContentJson } from './client-event.ts';
-import type { EventView, StoredEvent } from './client-event.ts';
+import { clientEventJson, eventContentJson, withUnsigned } from './client-event.ts';
+import type { EventView } from './client-event.ts';
+import { replacedEvents } from './replaced-events.ts';
 import type { Session } from './session.ts';
+import { isShared } from './shared-row.ts';
 import type { Standing } from './standing.ts';
-import { storedEvent } from './stored-event.ts';
-import { filterVisible, membershipAfter } from './visibility.ts';
+import { ownTransaction, storedEvent } from './stored-event.ts';
+import { filterReadable, membershipAfter } from './visibility.ts';
 import type { Standings } from './visibility.ts';
 
 export interface GiveOptions {
@@ -30,11 +28,11 @@ export async function giveTimelineEvents(
   const { withRoomId, bundled, hidden } = options;
   const parents = bundled === undefined ? rows : rows.filter(bundled);
   const [replaced, aggregations] = await Promise.all([
-    replacedEvents(session, rows),
+    replacedOf(session, rows),
     bundleAggregations({ session, standings, withRoomId }, parents),
   ]);
   const readable = new Set(
-    (await filterVisible(session, [...replaced.values()], standings)).map((row) => row.event_no),
+    (await filterReadable(session, [...replaced.values()], standings)).map((row) => row.event_no),
   );
   const given = new Map<number, string>();
   for (const row of rows) {
@@ -45,21 +43,32 @@ export async function giveTimelineEvents(
       now: session.now,
       withRoomId,
       membership: membershipAfter(session, row),
-      transactionId: row.txn_id ?? undefined,
+      transactionId: ownTransaction(session, row),
       replacesState: before?.event_id,
       prevContent:
         before !== undefined && readable.has(before.event_no) ? eventContentJson(storedEvent(before, room)) : undefined,
       relations: aggregations.get(row.event_no),
     };
-    given.set(row.event_no, clientEventJson(givenEvent(row, room, hidden), view));
+    given.set(row.event_no, givenJson(row, room, view, hidden));
   }
   return given;
 }
 
-function givenEvent(row: TimelineRow, room: Standing, hidden: GiveOptions['hidden']): StoredEvent {
+function givenJson(row: TimelineRow, room: Standing, view: EventView, hidden: GiveOptions['hidden']): string {
   const event = storedEvent(row, room);
-  const isHidden = event.redaction === undefined && hidden?.(row) === true;
-  return isHidden ? { ...event, redaction: { rules: room.rules } } : event;
+  if (event.redaction === undefined && hidden?.(row) === true)
+    return clientEventJson({ ...event, redaction: { rules: room.rules } }, view);
+  return isShared(row) ? withUnsigned(row.head, event, view) : clientEventJson(event, view);
+}
+
+/** What the state events among the rows replaced; the rows that readers share know it. */
+async function replacedOf(session: Session, rows: readonly TimelineRow[]): Promise<Map<number, TimelineRow>> {
+  const replaced = await replacedEvents(
+    session,
+    rows.filter((row) => !isShared(row)),
+  );
+  for (const row of rows) if (isShared(row) && row.replaced !== undefined) replaced.set(row.event_no, row.replaced);
+  return replaced;
 }
 
 /** State events as JSON text, without what only timelines have. */
@@ -72,78 +81,7 @@ export function giveStateEvents(
   const given = new Map<number, string>();
   for (const row of rows) {
     const room = standings.get(row.room_no);
-    if (room !== undefined)
-      given.set(row.event_no, clientEventJson(storedEvent(row, room), { now: session.now, withRoomId }));
+    if (room !== undefined) given.set(row.event_no, givenJson(row, room, { now: session.now, withRoomId }, undefined));
   }
   return given;
-}
-
-/** The state event that each state event among the rows replaced, by the number of the newer one. */
-async function replacedEvents(session: Session, rows: readonly TimelineRow[]): Promise<Map<number, TimelineRow>> {
-  const changes = rows.filter((row) => row.state_key_no !== null && row.state_before !== 0);
-  if (changes.length === 0) return new Map();
-  const memberType = session.numbers.memberType;
-  const [keyed, members] = await Promise.all([
-    entriesBefore(
-      changes.filter((row) => row.type_no !== memberType),
-      (wants) => selectStateKeysAt(session.db, wants),
-      keyNo,
-    ),
-    membersBefore(
-      session,
-      changes.filter((row) => row.type_no === memberType),
-    ),
-  ]);
-  const replaced = new Map([...keyed, ...members]);
-  const events = await selectEventsByNo(session.db, [...new Set(replaced.values())]);
-  const byNo = new Map(events.map((row) => [row.event_no, row]));
-  return mapValues(replaced, (eventNo) => byNo.get(eventNo));
-}
-
-function keyNo(row: TimelineRow): number | undefined {
-  return row.state_key_no ?? undefined;
-}
-
-async function membersBefore(session: Session, changes: readonly TimelineRow[]): Promise<Map<number, number>> {
-  const userNo = await memberNumbers(session, changes);
-  return entriesBefore(changes, (wants) => selectMembersAt(session.db, wants), userNo);
-}
-
-/** The user number that an m.room.member event is about. */
-async function memberNumbers(session: Session, rows: readonly TimelineRow[]) {
-  const keys = rows.flatMap((row) => row.state_key_no ?? []);
-  const numbers = await selectMemberNumbers(session.db, [...new Set(keys)], session.numbers.memberType);
-  const byKey = new Map(numbers.map((found) => [found.state_key_no, found.user_no]));
-  return (row: TimelineRow) => (row.state_key_no === null ? undefined : byKey.get(row.state_key_no));
-}
-
-type Wants = { snapshots: readonly number[]; keys: readonly number[] };
-
-async function entriesBefore(
-  rows: readonly TimelineRow[],
-  select: (wants: Wants) => Promise<StateEntryRow[]>,
-  keyOf: (row: TimelineRow) => number | undefined,
-): Promise<Map<number, number>> {
-  const keyed = rows.flatMap((row) => {
-    const key = keyOf(row);
-    return key === undefined ? [] : [{ row, key }];
-  });
-  if (keyed.length === 0) return new Map();
-  const wants = { snapshots: keyed.map(({ row }) => row.state_before), keys: keyed.map(({ key }) => key) };
-  const entries = new Map((await select(wants)).map((entry) => [`${entry.snapshot}/${entry.key}`, entry.event_no]));
-  const found = new Map<number, number>();
-  for (const { row, key } of keyed) {
-    const eventNo = entries.get(`${row.state_before}/${key}`);
-    if (eventNo !== undefined) found.set(row.event_no, eventNo);
-  }
-  return found;
-}
-
-function mapValues<V, W>(map: ReadonlyMap<number, V>, change: (value: V) => W | undefined): Map<number, W> {
-  const changed = new Map<number, W>();
-  for (const [key, value] of map) {
-    const next = change(value);
-    if (next !== undefined) changed.set(key, next);
-  }
-  return changed;
 }

@@ -9,6 +9,8 @@ import { eventContentJson } from './client-event.ts';
 import type { SyncContext } from './context.ts';
 import { giveStateEvents } from './give-events.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
+import type { KnownRoom } from './known-rooms.ts';
+import { MemberList } from './member-list.ts';
 import { MEMBERSHIP, MEMBERSHIP_NAMES, membershipOf } from './membership.ts';
 import type { MembershipName } from './membership.ts';
 import { comparePoints } from './position.ts';
@@ -32,17 +34,37 @@ export interface MembersRequest {
  * Membership events of a room as JSON text: the present ones for those who are joined, else those when the reader left.
  * Errors: M_FORBIDDEN. Spec: client-server API, "Getting events for a room", `/members` (v1.19).
  */
-export async function readMembers(ctx: SyncContext, reader: ReadingUser, request: MembersRequest): Promise<string> {
+export async function readMembers(
+  ctx: SyncContext,
+  reader: ReadingUser,
+  request: MembersRequest,
+): Promise<string | Buffer> {
   const session = await openSession(ctx, reader);
   const access = await openRoom(session, request.roomId);
   const wanted = wantedMemberships(request);
   const isPresent =
     access.standing.joinedNow && (request.at === undefined || comparePoints(request.at, access.high) >= 0);
-  const rows = isPresent
-    ? await presentMembers(session, access.standing.roomNo, [...wanted])
-    : (await membersAt(session, access, request.at)).filter((row) => hasMembership(row, wanted));
+  if (isPresent && access.room !== undefined) return presentList(session, access, access.room, [...wanted]);
+  const rows = (await membersAt(session, access, request.at)).filter((row) => hasMembership(row, wanted));
   const texts = giveStateEvents(session, rows, access.standings, true);
   return `{"chunk":[${[...texts.values()].join(',')}]}`;
+}
+
+/** The present members do not change without the snapshot, nor what their events say without a redaction. */
+async function presentList(
+  session: Session,
+  { standing }: RoomAccess,
+  room: KnownRoom,
+  names: readonly MembershipName[],
+): Promise<Buffer> {
+  const { memberLists } = session.ctx.sync;
+  const { generation } = memberLists;
+  const key = `${room.roomNo}/${room.snapshot}/${room.intactSince}/${names.join()}`;
+  const known = memberLists.get(key);
+  if (known !== undefined) return known.body(session.now);
+  const list = new MemberList(await presentMembers(session, room.roomNo, names), standing);
+  memberLists.set(key, { value: list, bytes: list.bytes }, generation);
+  return list.body(session.now);
 }
 
 /** Both given together: either is enough. */

@@ -1,5 +1,4 @@
-import { selectMembersAt } from '../storage/sync-reads/select-state.ts';
-import { selectEventsByNo } from '../storage/sync-reads/select-timeline.ts';
+import { selectMemberEventsAt } from '../storage/sync-reads/select-state.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { SyncContext } from './context.ts';
 import { compileFilter } from './event-matcher.ts';
@@ -64,7 +63,11 @@ async function pageBackwards(session: Session, access: RoomAccess, request: Mess
   const roomNo = access.standing.roomNo;
   const high = earlierPoint(request.from?.point ?? access.high, access.high);
   const low = request.to ?? START_OF_ROOM;
-  const windows = await readWindows(session, [{ roomNo, low, high }], optionsOf(access, request));
+  const windows = await readWindows(
+    session,
+    [{ roomNo, low, high, lastPosition: access.room?.lastPosition }],
+    optionsOf(access, request),
+  );
   const window = windows.get(roomNo);
   if (window === undefined) return { events: [], start: high, end: undefined };
   // With `to` there may be more behind it, so a client that goes on from there gets it.
@@ -87,13 +90,9 @@ async function sendersOf(session: Session, access: RoomAccess, events: readonly 
   );
   if (newest === undefined) return [];
   const senders = [...new Set(events.map((row) => row.sender_no))];
-  const entries = await selectMembersAt(session.db, {
+  const rows = await selectMemberEventsAt(session.db, {
     snapshots: senders.map(() => newest.state_after),
     keys: senders,
   });
-  const rows = await selectEventsByNo(
-    session.db,
-    entries.map((entry) => entry.event_no),
-  );
   return [...giveStateEvents(session, rows, access.standings, true).values()];
 }

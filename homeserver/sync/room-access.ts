@@ -9,6 +9,7 @@ import { jsonMembers, jsonString } from './json-members.ts';
 import { isGone, MEMBERSHIP } from './membership.ts';
 import { pointAt } from './position.ts';
 import type { TimelinePoint } from './position.ts';
+import type { KnownRoom } from './known-rooms.ts';
 import type { ReadingUser, Session } from './session.ts';
 import { findDepartures, rulesOf } from './standing.ts';
 import type { GoneReader, Standing } from './standing.ts';
@@ -23,6 +24,8 @@ export interface RoomAccess {
   readonly high: TimelinePoint;
   /** Snapshot of the state at `high`. */
   readonly end: number;
+  /** The room as it stands now; undefined for those who are not in it. */
+  readonly room: KnownRoom | undefined;
 }
 
 /** Bit of `memberships.flags`. */
@@ -33,15 +36,34 @@ const HISTORY_FORGOTTEN = 4;
  * knock), and for everybody while it is world-readable. Errors: M_FORBIDDEN, also when there is no such room, or the reader was only ever invited to it.
  */
 export async function openRoom(session: Session, roomId: string): Promise<RoomAccess> {
-  const room = await selectRoomForReader(session.db, roomId, session.reader.userNo);
-  if (room === undefined) throw notInRoom();
-  if (room.membership === MEMBERSHIP.join) return accessNow(room, true);
+  const roomNo = await session.ctx.store.names.roomNo(roomId);
+  if (roomNo === undefined) throw notInRoom();
+  const known = await knownRoom(session, roomNo);
+  if (known !== undefined) return accessOfJoined(known, session.ctx.store.feed.seen);
+  const room = await readRoom(session, roomId, roomNo);
+  if (room.membership === MEMBERSHIP.join) return accessOfJoined(room.known, room.head);
   const gone = goneFrom(room);
   const left = gone === undefined ? undefined : await accessOfGone(session, room, gone);
   if (left !== undefined && isGone(room.membership)) return left;
-  if (await isWorldReadable(session, room)) return accessNow(room, false);
+  if (await isWorldReadable(session, room)) return accessOfPasserBy(room);
   if (left !== undefined) return left;
   throw notInRoom();
+}
+
+/** From memory, once every commit up to now is known: what another replica has acknowledged before is in it. */
+async function knownRoom({ ctx, reader }: Session, roomNo: number): Promise<KnownRoom | undefined> {
+  const { knownRooms } = ctx.sync;
+  if (knownRooms.joinedRoom(reader.userNo, roomNo) === undefined) return undefined;
+  await ctx.store.feed.catchUp();
+  return knownRooms.joinedRoom(reader.userNo, roomNo);
+}
+
+async function readRoom(session: Session, roomId: string, roomNo: number) {
+  const { db, reader, numbers, ctx } = session;
+  const upTo = ctx.sync.knownRooms.knownUpTo(roomNo);
+  const row = await selectRoomForReader(db, roomId, reader.userNo, { upTo, redactionType: numbers.redactionType });
+  if (row === undefined) throw notInRoom();
+  return { ...row, known: ctx.sync.knownRooms.remember(row, upTo, reader.userNo) };
 }
 
 function notInRoom(): MatrixError {
@@ -56,8 +78,15 @@ function goneFrom(room: RoomForReaderRow): GoneReader | undefined {
   return isForgotten ? undefined : { room_no, membership, event_no, position };
 }
 
-function accessNow(room: RoomForReaderRow, joinedNow: boolean): RoomAccess {
-  return access(room, { joinedNow, lastJoin: undefined }, pointAt(room.head), room.snapshot);
+function accessOfJoined(room: KnownRoom, head: number): RoomAccess {
+  const { roomNo, roomId, snapshot } = room;
+  const membership = { joinedNow: true, lastJoin: undefined, joinedAt: snapshot };
+  const standing = { roomNo, roomId, rules: rulesOf(room.version), ...membership };
+  return { standing, standings: new Map([[roomNo, standing]]), high: pointAt(head), end: snapshot, room };
+}
+
+function accessOfPasserBy(room: RoomForReaderRow): RoomAccess {
+  return access(room, { joinedNow: false, lastJoin: undefined }, pointAt(room.head), room.snapshot);
 }
 
 async function accessOfGone(
@@ -77,7 +106,7 @@ function access(
   end: number,
 ): RoomAccess {
   const standing = { roomNo: room.room_no, roomId: room.room_id, rules: rulesOf(room.version), ...membership };
-  return { standing, standings: new Map([[room.room_no, standing]]), high, end };
+  return { standing, standings: new Map([[room.room_no, standing]]), high, end, room: undefined };
 }
 
 async function isWorldReadable(session: Session, room: RoomForReaderRow): Promise<boolean> {

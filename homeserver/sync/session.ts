@@ -1,7 +1,6 @@
 import type { Queryable } from '../storage/database.ts';
 import type { ReaderView } from '../room/history-visibility.ts';
 import type { SyncContext } from './context.ts';
-import { STRIPPED_TYPES } from './stripped-types.ts';
 
 /** Who reads: the caller of an endpoint. */
 export interface ReadingUser {
@@ -25,11 +24,10 @@ export interface Session {
 /** Numbers of the names that every reading needs. */
 export interface WellKnownNumbers {
   readonly memberType: number;
+  readonly redactionType: number;
   readonly visibilityKey: number;
   /** State key of the reader's own membership. */
   readonly ownMemberKey: number;
-  /** State keys of what stripped state shows. */
-  readonly strippedKeys: readonly number[];
 }
 
 /** Opens a reading. Statements of it run on their own; what has to fit together is read by one statement. */
@@ -40,11 +38,11 @@ export async function openSession(ctx: SyncContext, reader: ReadingUser): Promis
 
 async function wellKnownNumbers(ctx: SyncContext, reader: ReadingUser): Promise<WellKnownNumbers> {
   const names = ctx.store.names;
-  const [memberType, visibilityKey, ownMemberKey, ...strippedKeys] = await Promise.all([
+  const [memberType, redactionType, visibilityKey, ownMemberKey] = await Promise.all([
     names.typeNo('m.room.member'),
+    names.typeNo('m.room.redaction'),
     names.stateKeyNo('m.room.history_visibility', ''),
     names.stateKeyNo('m.room.member', reader.userId),
-    ...STRIPPED_TYPES.map((type) => names.stateKeyNo(type, '')),
   ]);
-  return { memberType, visibilityKey, ownMemberKey, strippedKeys };
+  return { memberType, redactionType, visibilityKey, ownMemberKey };
 }

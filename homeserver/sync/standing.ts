@@ -15,6 +15,8 @@ export interface Standing {
   readonly joinedNow: boolean;
   /** The user's newest join; undefined if they never joined. Only looked up for users who are not joined now. */
   readonly lastJoin: TimelinePoint | undefined;
+  /** Snapshot of the room's state in which the user is joined, with `joinedNow`; undefined if it has not been read with the rest. */
+  readonly joinedAt?: number;
 }
 
 /** How many membership events are looked through for a join (invite, leave, ban ... in a row). */

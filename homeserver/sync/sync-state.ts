@@ -4,7 +4,13 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BoundedCache } from '../bounded-cache.ts';
 import type { Store } from '../storage/store.ts';
+import { KnownRooms } from './known-rooms.ts';
 import { LazyMembers } from './lazy-members.ts';
+import { ReadMemory } from './read-memory.ts';
+import type { FirstMemberRow } from '../storage/sync-reads/select-members.ts';
+import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
+import type { TimelinePage } from './streams/newest-events.ts';
+import type { MemberList } from './member-list.ts';
 import { Notifier } from './notifier.ts';
 import { PresenceFeed } from './presence-feed.ts';
 import { PresenceWriter } from './presence.ts';
@@ -31,6 +37,15 @@ export interface SyncState {
   /** Push rules by user number, each with the position of their last change. */
   readonly pushRules: BoundedCache<string, LoadedPushRules>;
   readonly unread: UnreadMemory;
+  readonly knownRooms: KnownRooms;
+  /** Newest events of rooms. */
+  readonly pages: ReadMemory<TimelinePage>;
+  /** Membership events of rooms, as answers have them. */
+  readonly memberLists: ReadMemory<MemberList>;
+  /** Whole states of rooms at snapshots. */
+  readonly states: ReadMemory<readonly TimelineRow[]>;
+  /** The members that summaries of rooms name. */
+  readonly firstMembers: ReadMemory<readonly FirstMemberRow[]>;
   close(): Promise<void>;
 }
 
@@ -57,6 +72,13 @@ const FILTERS = 1000;
 const PUSH_RULES = 1000;
 /** Filters and push rules may have some 100 kB each, as their users wish. */
 const MAX_CHOSEN_BYTES = 8_000_000;
+/** A page of 20 events has about 40 kB. */
+const MAX_PAGE_BYTES = 6_000_000;
+/** A list of 10,000 members has about 10 MB, the answer included. */
+const MAX_LIST_BYTES = 12_000_000;
+/** A state of 50 events has about 80 kB. */
+const MAX_STATE_BYTES = 8_000_000;
+const MAX_FIRST_BYTES = 1_000_000;
 
 /** Opens what `/sync` keeps in memory, fed by the store's commits. */
 export function openSyncState({ store, config, metrics, log }: SyncStateOptions): SyncState {
@@ -69,6 +91,8 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
   const lazyMembers = new LazyMembers();
   store.caches.watch('lazy_members', lazyMembers);
   const unread = new UnreadMemory(store);
+  const knownRooms = new KnownRooms(store, notifier);
+  const memories = openReadMemories(store);
   const removeReset = store.feed.onReset(() => {
     // After a failover that lost a tail, the numbers of lost snapshots, filters and rooms may be given out again.
     for (const cache of [...Object.values(read), lazyMembers]) cache.clear();
@@ -81,9 +105,11 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
     lazyMembers,
     ...read,
     unread,
+    knownRooms,
+    ...memories,
     close: async () => {
       removeReset();
-      unread.close();
+      for (const part of [unread, knownRooms, ...Object.values(memories)]) part.close();
       notifier.close();
       typing.close();
       presence?.feed.close();
@@ -109,6 +135,17 @@ function openReadCaches(caches: Caches): ReadCaches {
       bytes: MAX_CHOSEN_BYTES,
       weigh: (_key, rules) => rules.bytes,
     }),
+  };
+}
+
+type ReadMemories = Pick<SyncState, 'pages' | 'memberLists' | 'states' | 'firstMembers'>;
+
+function openReadMemories(store: Store): ReadMemories {
+  return {
+    pages: new ReadMemory(store, 'timeline_pages', { entries: 5000, bytes: MAX_PAGE_BYTES }),
+    memberLists: new ReadMemory(store, 'member_lists', { entries: 1000, bytes: MAX_LIST_BYTES }),
+    states: new ReadMemory(store, 'room_states', { entries: 5000, bytes: MAX_STATE_BYTES }),
+    firstMembers: new ReadMemory(store, 'first_members', { entries: 5000, bytes: MAX_FIRST_BYTES }),
   };
 }
 

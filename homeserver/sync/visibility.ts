@@ -8,6 +8,7 @@ import { eventContentJson } from './client-event.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
 import { membershipOf } from './membership.ts';
 import type { Session } from './session.ts';
+import { isShared } from './shared-row.ts';
 import { joinedSince } from './standing.ts';
 import type { Standing } from './standing.ts';
 import { storedEvent } from './stored-event.ts';
@@ -32,6 +33,30 @@ export async function filterVisible(
     const standing = standings.get(row.room_no);
     return standing !== undefined && isVisible(session, row, standing);
   });
+}
+
+/**
+ * The same for rows of which only the content is given: who is joined now needs to have been nothing in particular where the past is
+ * open to all members.
+ */
+export async function filterReadable(
+  session: Session,
+  rows: readonly TimelineRow[],
+  standings: Standings,
+): Promise<TimelineRow[]> {
+  const isOpen = (row: TimelineRow) => isReadableByAll(session, row, standings.get(row.room_no));
+  const unclear = rows.filter((row) => !isOpen(row));
+  if (unclear.length === 0) return [...rows];
+  const visible = new Set(await filterVisible(session, unclear, standings));
+  return rows.filter((row) => visible.has(row) || isOpen(row));
+}
+
+/** Whether the visibility before the event, as far as it is in memory, opens it whatever the reader was then. */
+function isReadableByAll(session: Session, row: TimelineRow, standing: Standing | undefined): boolean {
+  const setting = session.ctx.sync.visibilityAt.get(String(row.state_before));
+  if (setting === undefined || standing === undefined) return false;
+  const visibility = historyVisibilityOf({ history_visibility: setting });
+  return mayReadAt({ visibility, membership: undefined }, joinedSince(standing, row));
 }
 
 /** The reader's membership in the state after an event that has passed `filterVisible`; `leave` before they were in the room. */
@@ -69,7 +94,11 @@ async function loadViews(session: Session, rows: readonly TimelineRow[], standin
   if (wanted.length === 0) return;
   const { visibilityAt, membershipAt } = session.ctx.sync;
   const visibility = cached(wanted, (snapshot) => visibilityAt.get(String(snapshot)));
-  const membership = cached(wanted, (snapshot) => membershipAt.get(memberKey(session, snapshot)));
+  const followed = followBack(session, rows, standings);
+  const membership = cached(
+    wanted,
+    (snapshot) => followed.get(snapshot) ?? membershipAt.get(memberKey(session, snapshot)),
+  );
   await loadMissing(session, { visibility, membership }, standings);
   for (const snapshot of wanted) {
     const setting = visibility.get(snapshot) ?? NONE;
@@ -82,6 +111,29 @@ async function loadViews(session: Session, rows: readonly TimelineRow[], standin
     };
     session.views.set(snapshot, view);
   }
+}
+
+/**
+ * The reader's membership at snapshots, followed from the present one through events that come newest first: only an event about the
+ * reader makes another of it, and such an event knows what it replaced if its row is shared.
+ */
+function followBack(session: Session, rows: readonly TimelineRow[], standings: Standings): Map<number, string> {
+  const known = new Map<number, string>();
+  for (const { joinedAt } of standings.values()) if (joinedAt !== undefined) known.set(joinedAt, 'join');
+  if (known.size === 0) return known;
+  for (const row of rows) {
+    const after = known.get(row.state_after);
+    const before = after === undefined ? undefined : membershipBefore(session, row, after);
+    if (before !== undefined && row.state_before !== row.state_after) known.set(row.state_before, before);
+  }
+  return known;
+}
+
+/** Undefined: the row does not tell. */
+function membershipBefore({ numbers }: Session, row: TimelineRow, after: string): string | undefined {
+  if (row.state_key_no !== numbers.ownMemberKey) return after;
+  if (!isShared(row)) return undefined;
+  return row.replaced === undefined ? NONE : membershipOf(row.replaced.json);
 }
 
 type Known = Map<number, string | undefined>;

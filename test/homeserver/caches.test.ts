@@ -41,9 +41,11 @@ async function live(): Promise<void> {
   const { filter_id: filter } = answer.body as { filter_id: string };
   await bob.next({ filter });
   await bob.next({ filter, timeout: 1 });
+  expect((await bob.client.request('GET', `/rooms/${roomId}/members`)).status).toBe(200);
   await bob.client.act('leave', roomId);
   await bob.messages(roomId, { dir: 'b' });
   await alice.request('PUT', `/rooms/${roomId}/typing/${alice.userId}`, { typing: true });
+  expect((await alice.request('GET', `/rooms/${roomId}/members`)).status).toBe(200);
   await new SyncReader(server, alice).sync();
 }
 

@@ -17,7 +17,7 @@ export interface Parents {
 // Several of each: whether an edit is valid is told by its content, which is not for the database to read.
 const EDITS = `
 select w.parent_id, e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before,
-  e.state_after, e.ts, e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, null as txn_id,
+  e.state_after, e.ts, e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, null as txn_id, null as txn_device,
   false as related
 from unnest($1::int8[], $2::text[], $3::int8[], $4::int4[]) as w(room_no, parent_id, sender_no, type_no)
 cross join lateral (
@@ -64,7 +64,7 @@ export interface ThreadRow extends ChildRow {
 const THREADS = `
 select w.parent_id, s.count, s.participated, e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no,
   e.state_before, e.state_after, e.ts, e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts,
-  t.txn_id, exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
+  t.txn_id, t.device_no as txn_device, exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
 from unnest($1::int8[], $2::text[]) as w(room_no, parent_id)
 cross join lateral (
   select count(*)::int4 as count, coalesce(bool_or(m.sender_no = $3), false) as participated, max(m.position) as latest

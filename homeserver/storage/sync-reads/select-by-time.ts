@@ -12,13 +12,13 @@ export interface TimeRange {
 
 const AFTER = `
 select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, null as txn_id, false as related
+  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, null as txn_id, null as txn_device, false as related
 from events e where e.room_no = $1 and e.ts >= $2 and e.anchor is not null
 order by e.ts, e.anchor, e.position offset $3 limit $4`;
 
 const BEFORE = `
 select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, null as txn_id, false as related
+  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, null as txn_id, null as txn_device, false as related
 from events e where e.room_no = $1 and e.ts <= $2 and e.anchor is not null
 order by e.ts desc, e.anchor desc, e.position desc offset $3 limit $4`;
 

@@ -15,6 +15,8 @@ export interface MembershipRow {
   event_no: number;
   /** Snapshot of the room's present state. */
   snapshot: number;
+  /** Position of the room's newest event. */
+  last_position: number;
   joined: number;
   invited: number;
   /** Position of the newest own receipt in the room or of the join: what was counted as unread before it does not hold. */
@@ -43,7 +45,8 @@ select
   (select coalesce(max(position), 0) from commits) as head,
   (select coalesce(array_agg(room_no), '{}') from memberships where user_no = $1 and membership = 1) as joined,
   (select coalesce(json_agg(c), '[]') from (
-    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.joined, r.invited,
+    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
+      r.joined, r.invited,
       greatest(coalesce(m.joined_at, m.position), (
         select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
       )) as reads_position, b.snapshot as base
@@ -100,7 +103,8 @@ select
   (select coalesce(max(position), 0) from commits) as head,
   (select coalesce(array_agg(room_no), '{}') from memberships where user_no = $1 and membership = 1) as joined,
   (select coalesce(json_agg(c), '[]') from (
-    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.joined, r.invited,
+    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
+      r.joined, r.invited,
       greatest(coalesce(m.joined_at, m.position), (
         select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
       )) as reads_position, null::int8 as base
@@ -140,7 +144,8 @@ function only(rows: readonly ChangesRow[]): ChangesRow {
 }
 
 const SOME = `
-select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.joined, r.invited,
+select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
+  r.joined, r.invited,
   greatest(coalesce(m.joined_at, m.position), (
     select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
   )) as reads_position, null::int8 as base
@@ -175,6 +180,9 @@ export interface RoomForReaderRow {
   room_id: string;
   version: number;
   snapshot: number;
+  last_position: number;
+  /** No redaction is among the room's events after the position that the caller knows it up to. */
+  is_intact: boolean;
   /** Null when the user was never in the room; otherwise as in MembershipRow. */
   membership: number | null;
   flags: number | null;
@@ -182,22 +190,34 @@ export interface RoomForReaderRow {
   event_no: number | null;
 }
 
+// Of a caller who is far behind no more than 200 events are looked through.
 const FOR_READER = `
-select (select coalesce(max(position), 0) from commits) as head, r.room_no, r.room_id, r.version, r.snapshot,
-  m.membership, m.flags, m.position, m.event_no
+select (select coalesce(max(position), 0) from commits) as head, r.room_no, r.room_id, r.version, r.snapshot, r.last_position,
+  $3 > 0 and (
+    select count(*) < 200 and coalesce(bool_and(n.type_no <> $4), true) from (
+      select type_no from events where room_no = r.room_no and anchor > $3 order by anchor limit 200
+    ) n
+  ) as is_intact, m.membership, m.flags, m.position, m.event_no
 from rooms r left join memberships m on m.room_no = r.room_no and m.user_no = $2
 where r.room_id = $1`;
+
+/** Up to which position a caller knows a room already, 0: not at all; and the number of the type m.room.redaction. */
+export interface KnownPart {
+  readonly upTo: number;
+  readonly redactionType: number;
+}
 
 /** A room with the reader's own membership; undefined when there is no such room. */
 export async function selectRoomForReader(
   db: Queryable,
   roomId: string,
   userNo: number,
+  { upTo, redactionType }: KnownPart = { upTo: 0, redactionType: 0 },
 ): Promise<RoomForReaderRow | undefined> {
   const rows = await db.query<RoomForReaderRow>({
     name: 'rooms_select_for_reader',
     text: FOR_READER,
-    values: [roomId, userNo],
+    values: [roomId, userNo, upTo, redactionType],
   });
   return rows[0];
 }

@@ -7,30 +7,38 @@ export interface HeroRow {
   user_id: string;
 }
 
-// Members who have gone are looked at only where nobody else is left, so a large room costs five index entries.
-const HEROES = `
-select w.room_no, h.user_no, u.user_id
+export interface FirstMemberRow extends HeroRow {
+  /** Banned, or has left. */
+  gone: boolean;
+}
+
+// Members who have gone are looked at only where at most one is left, so a large room costs six index entries.
+const FIRST = `
+select w.room_no, h.user_no, u.user_id, h.gone
 from unnest($1::int8[]) as w(room_no)
 cross join lateral (
-  (select user_no, position, 0 as gone from memberships
-   where room_no = w.room_no and membership in (1, 2) and user_no <> $2 order by position limit 5)
+  (select user_no, position, false as gone from memberships
+   where room_no = w.room_no and membership in (1, 2) order by position limit 6)
   union all
-  (select user_no, position, 1 from memberships
-   where room_no = w.room_no and membership in (3, 4) and user_no <> $2
-     and not exists (select 1 from memberships o where o.room_no = w.room_no and o.membership in (1, 2) and o.user_no <> $2)
-   order by position limit 5)
+  (select user_no, position, true from memberships
+   where room_no = w.room_no and membership in (3, 4)
+     and (select count(*) from (select from memberships o where o.room_no = w.room_no and o.membership in (1, 2) limit 2) l) < 2
+   order by position limit 6)
 ) h
 join users u on u.user_no = h.user_no
 order by w.room_no, h.gone, h.position`;
 
-/** The first five members of each room by stream order, without the reader: joined and invited, else banned and left. */
-export function selectHeroes(db: Queryable, rooms: readonly number[], readerNo: number): Promise<HeroRow[]> {
-  return db.query({ name: 'memberships_select_heroes', text: HEROES, values: [rooms, readerNo] });
+/**
+ * Of each room the first six that are joined or invited, by stream order, and where they are not two also the first six that are
+ * banned or have left.
+ */
+export function selectFirstMembers(db: Queryable, rooms: readonly number[]): Promise<FirstMemberRow[]> {
+  return db.query({ name: 'memberships_select_first', text: FIRST, values: [rooms] });
 }
 
 const OF_ROOM = `
 select e.room_no, e.event_no, e.anchor, m.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, b.event_id as because_id, b.json as because_json, b.ts as because_ts, null as txn_id,
+  e.flags, e.event_id, e.json, b.event_id as because_id, b.json as because_json, b.ts as because_ts, null as txn_id, null as txn_device,
   false as related
 from memberships m
 join events e on e.event_no = m.event_no

@@ -18,7 +18,7 @@ export interface RelatedRange {
 // A range of the index for each type of relation, so a page costs what it gives, however many relate to the parent.
 const BACKWARDS = `
 select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id,
+  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id, t.device_no as txn_device,
   exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
 from unnest($3::int2[]) as w(rel_type)
 cross join lateral (
@@ -34,7 +34,7 @@ order by e.position desc limit $7`;
 
 const FORWARDS = `
 select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id,
+  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id, t.device_no as txn_device,
   exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
 from unnest($3::int2[]) as w(rel_type)
 cross join lateral (
@@ -79,7 +79,7 @@ with recursive down(event_no, event_id, hop) as (
     and not exists (select 1 from redactions d where d.redacted_event_id = c.event_id)
 ), found as (select distinct event_no from (select event_no from down limit 10000) f)
 select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id,
+  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id, t.device_no as txn_device,
   exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
 from found f join events e on e.event_no = f.event_no
 left join transactions t on t.event_no = e.event_no and t.device_no = $8

@@ -1,4 +1,5 @@
 import type { Queryable } from '../database.ts';
+import type { TimelineRow } from './select-timeline.ts';
 
 const AT = `
 select w.room_no, coalesce(s.snapshot, e.state_after) as snapshot
@@ -67,6 +68,40 @@ select want as snapshot, key, event_no from found where event_no <> 0`;
 /** Membership events in the state at snapshots, by user number. Absent ones are missing. */
 export function selectMembersAt(db: Queryable, wants: StateWants): Promise<StateEntryRow[]> {
   return db.query({ name: 'snapshots_select_members', text: MEMBERS, values: [wants.snapshots, wants.keys] });
+}
+
+/** A membership event with the snapshot at which it holds, and the user that it is about. */
+export interface MemberAtRow extends TimelineRow {
+  snapshot: number;
+  key: number;
+}
+
+const MEMBER_EVENTS = `
+with recursive chain(want, base, hop, members, events) as (
+  select s.snapshot, s.base, 0, s.members, s.member_events from snapshots s where s.snapshot = any($1::int8[])
+  union all
+  select c.want, s.base, c.hop + 1, s.members, s.member_events from chain c join snapshots s on s.snapshot = c.base
+), found as (
+  select distinct on (c.want, k.key) c.want, k.key, c.events[array_position(c.members, k.key)] as event_no
+  from chain c join unnest($1::int8[], $2::int8[]) as k(want, key) on k.want = c.want
+  where k.key = any(c.members)
+  order by c.want, k.key, c.hop
+)
+select f.want as snapshot, f.key, e.room_no, e.event_no, coalesce(e.anchor, 0) as anchor, coalesce(e.position, 0) as position,
+  e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts, e.flags, e.event_id, e.json,
+  b.event_id as because_id, b.json as because_json, b.ts as because_ts, null as txn_id, null as txn_device, false as related
+from found f
+join events e on e.event_no = f.event_no
+left join redactions x on x.redacted_event_id = e.event_id
+left join events b on b.event_no = x.event_no`;
+
+/** The same with the events themselves. */
+export function selectMemberEventsAt(db: Queryable, wants: StateWants): Promise<MemberAtRow[]> {
+  return db.query({
+    name: 'snapshots_select_member_events',
+    text: MEMBER_EVENTS,
+    values: [wants.snapshots, wants.keys],
+  });
 }
 
 export interface SnapshotLinkRow {

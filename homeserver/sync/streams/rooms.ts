@@ -137,7 +137,8 @@ interface PlanFacts {
 function planRoom(row: MembershipRow, facts: PlanFacts): RoomPlan {
   const joinedNow = row.membership === MEMBERSHIP.join;
   const lastJoin = facts.departure?.lastJoin;
-  const standing = { roomNo: row.room_no, roomId: row.room_id, rules: rulesOf(row.version), joinedNow, lastJoin };
+  const room = { roomNo: row.room_no, roomId: row.room_id, rules: rulesOf(row.version) };
+  const standing = { ...room, joinedNow, lastJoin, ...(joinedNow && { joinedAt: row.snapshot }) };
   const common = { row, standing, ...sectionOf(row, facts) };
   return { ...common, ...coverage(facts, joinedNow) };
 }

@@ -1,4 +1,4 @@
-import { selectMembersAt } from '../../storage/sync-reads/select-state.ts';
+import { selectMemberEventsAt } from '../../storage/sync-reads/select-state.ts';
 import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
 import type { CompiledFilter } from '../compiled-filter.ts';
@@ -11,6 +11,7 @@ import { filteredEvent } from '../stored-event.ts';
 import type { Standings } from '../visibility.ts';
 import type { RoomPlan } from './rooms.ts';
 import type { TimelineWindow } from './timeline.ts';
+import { readWholeStates } from './whole-states.ts';
 
 /** A room whose state part is to be made. */
 export interface StateRoom {
@@ -39,7 +40,6 @@ interface Choice extends StateRoom {
   /** The timeline says all that changed between `start` and the end. */
   readonly complete: boolean;
   readonly withMembers: boolean;
-  readonly chosen: Set<number>;
 }
 
 /**
@@ -53,23 +53,44 @@ export async function readState(
   options: StateOptions,
 ): Promise<Map<number, string[]>> {
   const choices = rooms.filter((room) => room.plan.state !== 'none').map((room) => newChoice(room, options));
+  const [whole, chosen, lazy] = await Promise.all([
+    readWhole(session, choices, options),
+    readChosen(
+      session,
+      choices.filter((choice) => !isWhole(choice, options)),
+      options,
+    ),
+    options.filter.lazyMembers ? readLazyMembers(session, choices, options) : [],
+  ]);
+  return give(session, [...whole, ...chosen, ...lazy], options);
+}
+
+/** All state of the room is wanted, and nothing of it comes with the timeline. */
+function isWhole({ plan, complete }: Choice, { after }: StateOptions): boolean {
+  return plan.state === 'full' && (after || complete);
+}
+
+async function readWhole(session: Session, choices: readonly Choice[], options: StateOptions): Promise<TimelineRow[]> {
+  const whole = choices.filter((choice) => isWhole(choice, options));
+  const wanted = whole.map(({ plan, start, withMembers }) => {
+    const { room_no: roomNo, last_position: lastPosition } = plan.row;
+    return { roomNo, lastPosition, snapshot: options.after ? plan.end : start, members: withMembers };
+  });
+  return (await readWholeStates(session, wanted, options.standings)).flat();
+}
+
+async function readChosen(session: Session, choices: readonly Choice[], options: StateOptions): Promise<TimelineRow[]> {
   const wide = choices.filter((choice) => choice.withMembers);
   const narrow = choices.filter((choice) => !choice.withMembers);
+  const needed = (some: readonly Choice[]) => some.flatMap((choice) => neededSnapshots(choice, options));
   const [withMembers, without] = await Promise.all([
-    loadStates(
-      session,
-      wide.flatMap((choice) => neededSnapshots(choice, options)),
-      true,
-    ),
-    loadStates(
-      session,
-      narrow.flatMap((choice) => neededSnapshots(choice, options)),
-      false,
-    ),
+    loadStates(session, needed(wide), true),
+    loadStates(session, needed(narrow), false),
   ]);
-  for (const choice of choices) choose(choice, choice.withMembers ? withMembers : without, options);
-  if (options.filter.lazyMembers) await addLazyMembers(session, choices, options);
-  return give(session, choices, options);
+  const eventNos = choices.flatMap((choice) => [
+    ...choose(choice, choice.withMembers ? withMembers : without, options),
+  ]);
+  return eventNos.length === 0 ? [] : selectEventsByNo(session.db, eventNos);
 }
 
 function newChoice(room: StateRoom, options: StateOptions): Choice {
@@ -85,7 +106,6 @@ function newChoice(room: StateRoom, options: StateOptions): Choice {
     given,
     complete: isComplete(plan, told, given),
     withMembers: !(options.filter.lazyMembers && plan.state === 'full'),
-    chosen: new Set(),
   };
 }
 
@@ -106,10 +126,12 @@ function neededSnapshots(choice: Choice, options: StateOptions): number[] {
   return targets.every((snapshot) => snapshot === plan.base) ? [] : [...targets, plan.base];
 }
 
-function choose(choice: Choice, states: ReadonlyMap<number, StateMap>, options: StateOptions): void {
+/** Numbers of the events that the client lacks. */
+function choose(choice: Choice, states: ReadonlyMap<number, StateMap>, options: StateOptions): ReadonlySet<number> {
   const stateAt = (snapshot: number) => states.get(snapshot) ?? EMPTY_STATE;
-  const { plan, start, complete, given, chosen } = choice;
-  if (neededSnapshots(choice, options).length === 0) return;
+  const { plan, start, complete, given } = choice;
+  const chosen = new Set<number>();
+  if (neededSnapshots(choice, options).length === 0) return chosen;
   const base = stateAt(plan.base);
   const end = options.after || !complete ? stateAt(plan.end) : EMPTY_STATE;
   const before = options.after ? EMPTY_STATE : stateAt(start);
@@ -120,6 +142,7 @@ function choose(choice: Choice, states: ReadonlyMap<number, StateMap>, options: 
       if (base[part].get(key) !== event && !inTimeline.has(event)) chosen.add(event);
     }
   }
+  return chosen;
 }
 
 /** The entry at the end where the timeline does not bring it, else the one before the timeline. */
@@ -134,26 +157,29 @@ function newest(
 }
 
 /**
- * Adds the membership events of those who sent what is in the timeline, of heroes, and of the reader where all state is given.
+ * The membership events of those who sent what is in the timeline, of heroes, and of the reader where all state is given.
  * Spec: client-server API, "Lazy-loading room members" (v1.19).
  */
-async function addLazyMembers(session: Session, choices: readonly Choice[], options: StateOptions): Promise<void> {
+async function readLazyMembers(
+  session: Session,
+  choices: readonly Choice[],
+  options: StateOptions,
+): Promise<TimelineRow[]> {
   const { lazyMembers } = session.ctx.sync;
-  const deviceNo = session.reader.deviceNo;
   const wanted = choices.flatMap((choice) => {
     const users = wantedMembers(session, choice, options);
     return users.map((userNo) => ({ choice, userNo, snapshot: options.after ? choice.plan.end : choice.start }));
   });
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return [];
   const wants = { snapshots: wanted.map(({ snapshot }) => snapshot), keys: wanted.map(({ userNo }) => userNo) };
-  const entries = await selectMembersAt(session.db, wants);
-  const events = new Map(entries.map((entry) => [`${entry.snapshot}/${entry.key}`, entry.event_no]));
-  for (const { choice, userNo, snapshot } of wanted) {
-    const eventNo = events.get(`${snapshot}/${userNo}`);
-    if (eventNo === undefined) continue;
-    if (options.after || !choice.given.has(eventNo)) choice.chosen.add(eventNo);
-    lazyMembers.noteSent(deviceNo, { roomNo: choice.plan.row.room_no, userNo }, options.head);
-  }
+  const found = await selectMemberEventsAt(session.db, wants);
+  const events = new Map(found.map((row) => [`${row.snapshot}/${row.key}`, row]));
+  return wanted.flatMap(({ choice, userNo, snapshot }) => {
+    const row = events.get(`${snapshot}/${userNo}`);
+    if (row === undefined) return [];
+    lazyMembers.noteSent(session.reader.deviceNo, { roomNo: choice.plan.row.room_no, userNo }, options.head);
+    return options.after || !choice.given.has(row.event_no) ? [row] : [];
+  });
 }
 
 function wantedMembers(session: Session, choice: Choice, options: StateOptions): number[] {
@@ -170,15 +196,10 @@ function wantedMembers(session: Session, choice: Choice, options: StateOptions):
   return [...users].filter((userNo) => !lazyMembers.hasArrived(session.reader.deviceNo, { roomNo, userNo }, span));
 }
 
-async function give(
-  session: Session,
-  choices: readonly Choice[],
-  options: StateOptions,
-): Promise<Map<number, string[]>> {
-  const eventNos = choices.flatMap((choice) => [...choice.chosen]);
-  if (eventNos.length === 0) return new Map();
+/** Each event once: a member may be wanted for several reasons. */
+function give(session: Session, found: readonly TimelineRow[], options: StateOptions): Map<number, string[]> {
   const matcher = options.filter.state;
-  const rows = (await selectEventsByNo(session.db, eventNos)).filter((row) => {
+  const rows = [...new Map(found.map((row) => [row.event_no, row])).values()].filter((row) => {
     const room = options.standings.get(row.room_no);
     return (
       room !== undefined && matcher.matchesRoom(room.roomId) && (matcher.all || matcher.matches(filteredEvent(row)))

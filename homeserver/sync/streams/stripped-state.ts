@@ -6,6 +6,7 @@ import { jsonMembers, jsonString } from '../json-members.ts';
 import type { Session } from '../session.ts';
 import { rulesOf } from '../standing.ts';
 import { storedEvent } from '../stored-event.ts';
+import { STRIPPED_TYPES } from '../stripped-types.ts';
 
 /**
  * Stripped state of rooms to which the reader is invited or on which they have knocked, by room number, the reader's own
@@ -17,11 +18,13 @@ export async function readStrippedState(
   ignored: ReadonlySet<string>,
 ): Promise<Map<number, string[]>> {
   if (rooms.length === 0) return new Map();
+  const { names } = session.ctx.store;
+  const keys = await Promise.all(STRIPPED_TYPES.map((type) => names.stateKeyNo(type, '')));
   const [state, members] = await Promise.all([
     selectCurrentKeys(
       session.db,
       rooms.map((row) => row.room_no),
-      session.numbers.strippedKeys,
+      keys,
     ),
     selectEventsByNo(
       session.db,

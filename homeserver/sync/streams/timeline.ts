@@ -1,9 +1,10 @@
-import { selectNewest } from '../../storage/sync-reads/select-timeline.ts';
-import type { TimelineRange, TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
+import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
 import type { EventMatcher } from '../event-matcher.ts';
 import { pointBefore } from '../position.ts';
 import type { TimelinePoint } from '../position.ts';
 import type { Session } from '../session.ts';
+import { readNewest } from './newest-events.ts';
+import type { NewestRange } from './newest-events.ts';
 import { filteredEvent } from '../stored-event.ts';
 import { filterVisible } from '../visibility.ts';
 import type { Standings } from '../visibility.ts';
@@ -24,6 +25,8 @@ export interface WindowRange {
   readonly roomNo: number;
   readonly low: TimelinePoint;
   readonly high: TimelinePoint;
+  /** Position of the room's newest event, if it has been read: then what others have read since is used again. */
+  readonly lastPosition?: number | undefined;
 }
 
 export interface WindowOptions {
@@ -85,8 +88,8 @@ async function lookFurther(
   chunk: number,
   options: WindowOptions,
 ): Promise<void> {
-  const page = { limit: chunk, deviceNo: session.reader.deviceNo, history: options.history };
-  const rows = await selectNewest(session.db, open.map(rangeOf), page);
+  const page = { limit: chunk, history: options.history };
+  const rows = await readNewest(session, open.map(rangeOf), page, options.standings);
   const visible = new Set(await filterVisible(session, rows, options.standings));
   const byRoom = Map.groupBy(rows, (row) => row.room_no);
   for (const search of open) {
@@ -105,12 +108,13 @@ export function isWanted(row: TimelineRow, options: WindowOptions): boolean {
   return options.matcher.all || options.matcher.matches(filteredEvent(row));
 }
 
-function rangeOf(search: Search): TimelineRange {
-  const { roomNo, low, high } = search.range;
+function rangeOf(search: Search): NewestRange {
+  const { roomNo, low, high, lastPosition } = search.range;
   const oldest = search.scanned.at(-1);
   const top = oldest === undefined ? high : pointBefore(oldest);
   return {
     roomNo,
+    lastPosition,
     lowAnchor: low.anchor,
     lowPosition: low.position,
     highAnchor: top.anchor,

@@ -14,6 +14,7 @@ const room: MembershipRow = {
   flags: 0,
   position: 5,
   event_no: 5,
+  last_position: 0,
   snapshot: 1,
   joined: 3,
   invited: 0,
@@ -39,6 +40,7 @@ const event = (position: number, more: Partial<TimelineRow> = {}, content: objec
   because_json: null,
   because_ts: null,
   txn_id: null,
+  txn_device: null,
   related: false,
   ...more,
 });

@@ -82,7 +82,7 @@ async function findRooms(
   { moment, limit }: { moment: ReadAt; limit: number },
 ): Promise<Rows> {
   const { ctx, reader } = session;
-  const redaction = await ctx.store.names.typeNo('m.room.redaction');
+  const redaction = session.numbers.redactionType;
   const { head, rulesPosition, ignored } = moment;
   const changedAt = Math.max(rulesPosition, ignored.position);
   const quick = rooms.flatMap((room): RoomAt[] => {
@@ -100,7 +100,7 @@ async function findRooms(
 /** A redaction may have taken away what is in an earlier count: such rooms are read without it. */
 async function readRows(session: Session, rooms: readonly number[], limit: number): Promise<Rows> {
   const { db, reader, ctx } = session;
-  const redaction = await ctx.store.names.typeNo('m.room.redaction');
+  const redaction = session.numbers.redactionType;
   const remembered = new Map(rooms.map((roomNo) => [roomNo, ctx.sync.unread.get(reader.userNo, roomNo)]));
   const asked = rooms.map((roomNo) => ({ roomNo, known: remembered.get(roomNo)?.countedTo ?? 0 }));
   const found = await selectUnread(db, reader.userNo, asked, { limit, stored: true });

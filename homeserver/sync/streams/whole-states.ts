@@ -1,0 +1,71 @@
+import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
+import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
+import type { Session } from '../session.ts';
+import { sharedRow, weightOf } from '../shared-row.ts';
+import { loadStates } from '../state-maps.ts';
+import type { Standings } from '../visibility.ts';
+
+/** The whole state of a room at a snapshot. */
+export interface WantedState {
+  readonly roomNo: number;
+  /** Position of the room's newest event: a redaction since then would change what events say. */
+  readonly lastPosition: number;
+  readonly snapshot: number;
+  readonly members: boolean;
+}
+
+/** The state events of each, oldest first, from memory where somebody has read them since the room's newest event. */
+export async function readWholeStates(
+  session: Session,
+  wanted: readonly WantedState[],
+  standings: Standings,
+): Promise<(readonly TimelineRow[])[]> {
+  const { states } = session.ctx.sync;
+  const { generation } = states;
+  const found = new Map<WantedState, readonly TimelineRow[]>();
+  const missing: WantedState[] = [];
+  for (const want of wanted) {
+    const known = states.get(keyOf(want));
+    if (known === undefined) missing.push(want);
+    else found.set(want, known);
+  }
+  for (const [want, rows] of missing.length === 0 ? [] : await readMissing(session, missing)) {
+    const room = standings.get(want.roomNo);
+    const shared = room === undefined ? rows : rows.map((row) => sharedRow(row, room, undefined));
+    states.set(keyOf(want), { value: shared, bytes: shared.reduce((sum, row) => sum + weightOf(row), 0) }, generation);
+    found.set(want, shared);
+  }
+  return wanted.map((want) => found.get(want) ?? []);
+}
+
+function keyOf({ roomNo, lastPosition, snapshot, members }: WantedState): string {
+  return `${roomNo}/${lastPosition}/${snapshot}${members ? '/m' : ''}`;
+}
+
+async function readMissing(
+  session: Session,
+  missing: readonly WantedState[],
+): Promise<Map<WantedState, TimelineRow[]>> {
+  const ofKind = (members: boolean) =>
+    loadStates(
+      session,
+      missing.filter((want) => want.members === members).map((want) => want.snapshot),
+      members,
+    );
+  const [withMembers, without] = await Promise.all([ofKind(true), ofKind(false)]);
+  const numbers = new Map(
+    missing.map((want) => {
+      const state = (want.members ? withMembers : without).get(want.snapshot);
+      return [want, [...(state?.keys.values() ?? []), ...(state?.members.values() ?? [])]];
+    }),
+  );
+  const eventNos = [...new Set([...numbers.values()].flat())];
+  const rows = eventNos.length === 0 ? [] : await selectEventsByNo(session.db, eventNos);
+  const byNo = new Map(rows.map((row) => [row.event_no, row]));
+  return new Map(
+    [...numbers].map(([want, nos]) => {
+      const events = nos.flatMap((eventNo) => byNo.get(eventNo) ?? []);
+      return [want, events.toSorted((a, b) => a.position - b.position)];
+    }),
+  );
+}

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as z from 'zod';
+import { statementsDuring } from '../support/count-statements.ts';
+import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
+import { eventIdOf, newClient, type RoomClient } from '../support/room-client.ts';
+import { bodiesOf, SyncReader } from '../support/sync-reader.ts';
+
+/** What a replica keeps of its reads is never older than what another has acknowledged. Replica 0 reads, replica 1 writes. */
+let server: TestHomeserver;
+let alice: RoomClient;
+let bob: RoomClient;
+beforeAll(async () => {
+  // No replica tells the other of its commits: what is read in time is all that keeps them together.
+  server = await startHomeserver({ replicas: 2, wakeUps: 'lost' });
+  [alice, bob] = [await newClient(server, 'alice'), await newClient(server, 'bob')];
+});
+afterAll(() => server.stop());
+
+const Member = z.looseObject({ state_key: z.string(), content: z.looseObject({ displayname: z.string().optional() }) });
+
+async function namesIn(client: RoomClient, roomId: string, query = ''): Promise<Record<string, string | undefined>> {
+  const answer = await client.at(0).get(`/rooms/${encodeURIComponent(roomId)}/members?${query}`);
+  const { chunk } = z.object({ chunk: z.array(Member) }).parse(answer);
+  return Object.fromEntries(chunk.map(({ state_key: userId, content }) => [userId, content.displayname]));
+}
+
+const page = async (client: RoomClient, roomId: string, query: Record<string, string> = {}) =>
+  (await new SyncReader(server, client).messages(roomId, { dir: 'b', limit: '5', ...query }, 0)).chunk;
+
+async function roomOfBoth(): Promise<string> {
+  const roomId = await alice.at(1).createRoom({ preset: 'public_chat' });
+  await bob.at(1).join(roomId);
+  return roomId;
+}
+
+test('members that join, leave and change their names are in the next answer', async () => {
+  const roomId = await alice.at(1).createRoom({ preset: 'public_chat' });
+  expect(Object.keys(await namesIn(alice, roomId))).toEqual([alice.userId]);
+  await bob.at(1).join(roomId);
+  expect(Object.keys(await namesIn(alice, roomId))).toEqual([alice.userId, bob.userId]);
+  await bob.at(1).setState(roomId, 'm.room.member', { membership: 'join', displayname: 'Bob' }, bob.userId);
+  expect(await namesIn(alice, roomId)).toEqual({ [alice.userId]: undefined, [bob.userId]: 'Bob' });
+  expect(Object.keys(await namesIn(alice, roomId, 'membership=leave'))).toEqual([]);
+  await bob.at(1).act('leave', roomId);
+  expect(Object.keys(await namesIn(alice, roomId, 'membership=join'))).toEqual([alice.userId]);
+  expect(Object.keys(await namesIn(alice, roomId, 'membership=leave'))).toEqual([bob.userId]);
+});
+
+test('a redaction takes a name out of the next list of members, a message does not have it made anew', async () => {
+  const roomId = await roomOfBoth();
+  const content = { membership: 'join', displayname: 'Bob' };
+  const named = eventIdOf(await bob.at(1).setState(roomId, 'm.room.member', content, bob.userId));
+  expect((await namesIn(alice, roomId))[bob.userId]).toBe('Bob');
+  await bob.at(1).send(roomId, 'unimportant');
+  const statements = await statementsDuring(server.replicas[0], () => namesIn(alice, roomId));
+  expect(statements.filter((name) => name.startsWith('memberships_'))).toEqual([]);
+  await bob.at(1).redact(roomId, named);
+  expect(Object.keys(await namesIn(alice, roomId))).toEqual([alice.userId, bob.userId]);
+  expect((await namesIn(alice, roomId))[bob.userId]).toBeUndefined();
+});
+
+test('a page of history has what was sent, redacted and related meanwhile', async () => {
+  const roomId = await roomOfBoth();
+  const first = await alice.at(1).send(roomId, 'first');
+  expect(bodiesOf(await page(alice, roomId))).toEqual(['first']);
+  const second = await alice.at(1).send(roomId, 'second');
+  expect(bodiesOf(await page(alice, roomId))).toEqual(['second', 'first']);
+  const thread = { msgtype: 'm.text', body: 'reply', 'm.relates_to': { rel_type: 'm.thread', event_id: first } };
+  await bob.at(1).trySend(roomId, thread);
+  const root = (await page(alice, roomId)).find((event) => event.event_id === first);
+  expect(root?.unsigned).toMatchObject({ 'm.relations': { 'm.thread': { count: 1 } } });
+  await alice.at(1).redact(roomId, second);
+  expect((await page(alice, roomId)).find((event) => event.event_id === second)?.content).toEqual({});
+});
+
+test('readers of the same page each get their own transaction ids and memberships', async () => {
+  const roomId = await alice.at(1).createRoom({ preset: 'public_chat' });
+  await alice.at(1).send(roomId, 'sent', 'mine');
+  await bob.at(1).join(roomId);
+  const told = async (client: RoomClient) => {
+    const [joined, sent] = await page(client, roomId, { limit: '2' });
+    return [joined?.unsigned?.['membership'], sent?.unsigned?.['membership'], sent?.unsigned?.['transaction_id']];
+  };
+  expect(await told(alice)).toEqual(['join', 'join', 'mine']);
+  expect(await told(bob)).toEqual(['join', 'leave', undefined]);
+  expect(await told(alice)).toEqual(['join', 'join', 'mine']);
+});
+
+test('what one reader has read is not shown to another who may not see it', async () => {
+  const roomId = await alice.at(1).createRoom({ preset: 'public_chat' });
+  await alice.at(1).setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+  await alice.at(1).send(roomId, 'before bob');
+  await bob.at(1).join(roomId);
+  await alice.at(1).send(roomId, 'with bob');
+  expect(bodiesOf(await page(alice, roomId))).toEqual(['with bob', 'before bob']);
+  expect(bodiesOf(await page(bob, roomId))).toEqual(['with bob']);
+});
+
+test('whoever is removed from a room reads no further from the next request on', async () => {
+  const roomId = await roomOfBoth();
+  expect(bodiesOf(await page(bob, roomId))).toEqual([]);
+  await alice.at(1).act('kick', roomId, { user_id: bob.userId });
+  await alice.at(1).send(roomId, 'without bob');
+  expect(bodiesOf(await page(bob, roomId))).toEqual([]);
+  expect(Object.keys(await namesIn(bob, roomId, 'membership=join'))).toEqual([alice.userId]);
+  await alice.at(1).act('invite', roomId, { user_id: bob.userId });
+  await bob.at(1).join(roomId);
+  expect(bodiesOf(await page(bob, roomId))).toEqual(['without bob']);
+});
+
+test('pages that are read again cost no statement of their own', async () => {
+  const roomId = await roomOfBoth();
+  await alice.at(1).send(roomId, 'hello');
+  for (const reader of [alice, bob, alice]) await page(reader, roomId);
+  const read = () => statementsDuring(server.replicas[0], () => Promise.all([page(alice, roomId), page(bob, roomId)]));
+  expect((await read()).filter((name) => name !== 'access_tokens_select_owners')).toEqual([]);
+});
+
+test('an initial sync has the state, the members and the heroes as they are', async () => {
+  const roomId = await roomOfBoth();
+  const topic = eventIdOf(await alice.at(1).setState(roomId, 'm.room.topic', { topic: 'secret' }));
+  for (let i = 0; i < 25; i += 1) await alice.at(1).send(roomId, `${i}`);
+  const sync = async (client: RoomClient) => {
+    const room = (await new SyncReader(server, client).sync({ replica: 0 })).rooms.join[roomId];
+    const state = room?.state?.events ?? [];
+    return {
+      topic: state.find((event) => event.event_id === topic)?.content,
+      members: state.filter((event) => event.type === 'm.room.member').map((event) => event.state_key),
+      heroes: room?.summary?.['m.heroes'],
+      bodies: bodiesOf(room?.timeline.events ?? []).slice(-1),
+    };
+  };
+  const before = { topic: { topic: 'secret' }, members: [alice.userId, bob.userId], bodies: ['24'] };
+  expect(await sync(alice)).toEqual({ ...before, heroes: [bob.userId] });
+  expect(await sync(bob)).toEqual({ ...before, heroes: [alice.userId] });
+  await alice.at(1).redact(roomId, topic);
+  const carol = await newClient(server);
+  await carol.at(1).join(roomId);
+  for (let i = 0; i < 25; i += 1) await alice.at(1).send(roomId, `more ${i}`);
+  expect(await sync(bob)).toEqual({
+    topic: {},
+    members: [alice.userId, bob.userId, carol.userId],
+    heroes: [alice.userId, carol.userId],
+    bodies: ['more 24'],
+  });
+});
