@@ -18,6 +18,7 @@ export const CACHES = {
   push_rules: 'push rules of users, compiled',
   received_rooms: 'numbers and versions of rooms that other servers write to',
   recent_commits: 'the newest commits: whom they concern',
+  recent_events: 'newest events of rooms, as those who count what is unread look at them',
   room_heads: 'the state that events of rooms are built on',
   room_numbers: 'numbers of rooms',
   room_states: 'whole states of rooms at snapshots',

@@ -53,13 +53,18 @@ export async function judgeEvents(
   return verdicts;
 }
 
-function needsLook(event: PushCandidate, { compiled }: LoadedPushRules): boolean {
+/** Whether type, sender and flags decide what the rules say of an event in its room. */
+export function isJudgedByKind(event: Pick<PushCandidate, 'type' | 'flags'>, rules: LoadedPushRules): boolean {
+  return !needsLook(event, rules);
+}
+
+function needsLook(event: Pick<PushCandidate, 'type' | 'flags'>, { compiled }: LoadedPushRules): boolean {
   if (compiled.needs.content || compiled.needs.power || (event.flags & EVENT_FLAGS.plain) === 0) return true;
   return isNoise(event) && !compiled.suppressesNoise;
 }
 
 /** A notice or an edit. */
-function isNoise({ type, flags }: PushCandidate): boolean {
+function isNoise({ type, flags }: Pick<PushCandidate, 'type' | 'flags'>): boolean {
   return (flags & EVENT_FLAGS.countable) === 0 && (type === 'm.room.message' || type === 'm.room.encrypted');
 }
 

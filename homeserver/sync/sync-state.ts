@@ -9,6 +9,7 @@ import { LazyMembers } from './lazy-members.ts';
 import { ReadMemory } from './read-memory.ts';
 import type { FirstMemberRow } from '../storage/sync-reads/select-members.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
+import type { RecentEvents } from './streams/uncounted-events.ts';
 import type { TimelinePage } from './streams/newest-events.ts';
 import type { MemberList } from './member-list.ts';
 import { Notifier } from './notifier.ts';
@@ -44,6 +45,8 @@ export interface SyncState {
   readonly memberLists: ReadMemory<MemberList>;
   /** Whole states of rooms at snapshots. */
   readonly states: ReadMemory<readonly TimelineRow[]>;
+  /** Newest events of rooms, as those who count what is unread look at them. */
+  readonly recentEvents: ReadMemory<RecentEvents>;
   /** The members that summaries of rooms name. */
   readonly firstMembers: ReadMemory<readonly FirstMemberRow[]>;
   close(): Promise<void>;
@@ -78,6 +81,8 @@ const MAX_PAGE_BYTES = 6_000_000;
 const MAX_LIST_BYTES = 12_000_000;
 /** A state of 50 events has about 80 kB. */
 const MAX_STATE_BYTES = 8_000_000;
+/** A thousand events of one room have about 150 kB. */
+const MAX_RECENT_BYTES = 4_000_000;
 const MAX_FIRST_BYTES = 1_000_000;
 
 /** Opens what `/sync` keeps in memory, fed by the store's commits. */
@@ -138,13 +143,14 @@ function openReadCaches(caches: Caches): ReadCaches {
   };
 }
 
-type ReadMemories = Pick<SyncState, 'pages' | 'memberLists' | 'states' | 'firstMembers'>;
+type ReadMemories = Pick<SyncState, 'pages' | 'memberLists' | 'states' | 'recentEvents' | 'firstMembers'>;
 
 function openReadMemories(store: Store): ReadMemories {
   return {
     pages: new ReadMemory(store, 'timeline_pages', { entries: 5000, bytes: MAX_PAGE_BYTES }),
     memberLists: new ReadMemory(store, 'member_lists', { entries: 1000, bytes: MAX_LIST_BYTES }),
     states: new ReadMemory(store, 'room_states', { entries: 5000, bytes: MAX_STATE_BYTES }),
+    recentEvents: new ReadMemory(store, 'recent_events', { entries: 5000, bytes: MAX_RECENT_BYTES }),
     firstMembers: new ReadMemory(store, 'first_members', { entries: 5000, bytes: MAX_FIRST_BYTES }),
   };
 }

@@ -144,3 +144,20 @@ test('an initial sync has the state, the members and the heroes as they are', as
     bodies: ['more 24'],
   });
 });
+
+test('what is unread is counted for each reader from the same events', async () => {
+  const roomId = await roomOfBoth();
+  const carol = await newClient(server);
+  await carol.at(1).join(roomId);
+  const sent: string[] = [];
+  for (let i = 0; i < 8; i += 1) sent.push(await alice.at(1).send(roomId, `${i}`));
+  const unread = async (client: RoomClient) =>
+    (await new SyncReader(server, client).sync({ replica: 0 })).rooms.join[roomId]?.unread_notifications
+      .notification_count;
+  expect([await unread(bob), await unread(carol)]).toEqual([8, 8]);
+  await bob.at(1).request('POST', `/rooms/${encodeURIComponent(roomId)}/receipt/m.read/${sent[5] ?? ''}`, {});
+  expect([await unread(bob), await unread(carol)]).toEqual([2, 8]);
+  await alice.at(1).redact(roomId, sent[7] ?? '');
+  await alice.at(1).send(roomId, 'new');
+  expect([await unread(carol), await unread(bob)]).toEqual([8, 2]);
+});

@@ -18,13 +18,17 @@ export interface UnreadRow {
   version: number;
   /** Users joined. */
   joined: number;
+  /** Position of the room's newest event. */
+  last_position: number;
   /** Thread -> anchor up to which it is read; `` for all threads. */
   marks: Readonly<Record<string, number>>;
   /** Up to where it was counted before, if that still holds: as the caller knows, or, with `counts`, as it is stored. */
   counted_to: number | null;
   counts: string | null;
-  /** After `counted_to`, else after what is read in all threads and after the join: the newest ones, oldest first. */
-  events: UncountedEvent[];
+  /** Anchor after which events are uncounted: `counted_to`, else what is read in all threads and the join. */
+  uncounted_from: number;
+  /** The newest events after that, oldest first; null: the caller has them. */
+  events: UncountedEvent[] | null;
 }
 
 /** All that a count is made from, read at one moment. */
@@ -50,9 +54,10 @@ with own as materialized (
 )
 select own.head, own.rules_position, own.ignored_position, (
   select coalesce(json_agg(c), '[]') from (
-    select m.room_no, r.room_id, r.version, r.joined, reads.marks,
-      coalesce(basis.known, k.counted_to) as counted_to, k.counts, news.events
-    from unnest($2::int8[], $5::int8[]) as w(room_no, known)
+    select m.room_no, r.room_id, r.version, r.joined, r.last_position, reads.marks,
+      coalesce(basis.known, k.counted_to) as counted_to, k.counts, start.anchor as uncounted_from,
+      case when not start.is_told then news.events end as events
+    from unnest($2::int8[], $5::int8[], $6::int8[], $7::int8[]) as w(room_no, known, floor, last_position)
     join memberships m on m.room_no = w.room_no and m.user_no = $1 and m.membership = 1
     join rooms r on r.room_no = m.room_no
     cross join lateral (
@@ -73,13 +78,16 @@ select own.head, own.rules_position, own.ignored_position, (
     left join push_counters k on basis.known is null and $4 and k.user_no = $1 and k.room_no = m.room_no
       and k.counted_to >= basis.position
     cross join lateral (
+      select coalesce(basis.known, k.counted_to, greatest(reads.whole, coalesce(m.joined_at, m.position))) as anchor
+    ) first
+    cross join lateral (select first.anchor, w.floor >= 0 and first.anchor >= w.floor and r.last_position = w.last_position as is_told) start
+    cross join lateral (
       select coalesce(json_agg(json_build_array(v.event_no, v.anchor, v.sender_no, v.type_no, v.flags,
         case when a.rel_type = 3 then a.parent_id when b.rel_type = 3 then b.parent_id when d.rel_type = 3 then d.parent_id
           else 'main' end, x.event_no is not null) order by v.anchor, v.position), '[]') as events
       from (
         select event_no, anchor, position, sender_no, type_no, flags, event_id from events
-        where room_no = m.room_no and anchor > coalesce(basis.known, k.counted_to, greatest(reads.whole, coalesce(m.joined_at, m.position)))
-          and position > 0
+        where room_no = m.room_no and anchor > start.anchor and position > 0 and not start.is_told
         order by anchor desc, position desc limit $3
       ) v
       left join redactions x on x.redacted_event_id = v.event_id
@@ -94,10 +102,14 @@ select own.head, own.rules_position, own.ignored_position, (
 ) as rooms
 from own`;
 
-/** A room, and up to where the caller has counted it before; 0: not at all. */
+/** A room of which the unread events are wanted. */
 export interface RoomToCount {
   readonly roomNo: number;
+  /** Up to where the caller has counted it before; 0: not at all. */
   readonly known: number;
+  /** The caller has all events after this anchor that could be given, as long as the room's newest one is at this position. */
+  readonly floor: number | undefined;
+  readonly lastPosition: number;
 }
 
 export interface UnreadOptions {
@@ -114,7 +126,15 @@ export async function selectUnread(
   rooms: readonly RoomToCount[],
   { limit, stored }: UnreadOptions,
 ): Promise<UnreadRows> {
-  const values = [userNo, rooms.map((room) => room.roomNo), limit, stored, rooms.map((room) => room.known)];
+  const values = [
+    userNo,
+    rooms.map((room) => room.roomNo),
+    limit,
+    stored,
+    rooms.map((room) => room.known),
+    rooms.map((room) => room.floor ?? -1),
+    rooms.map((room) => room.lastPosition),
+  ];
   const [row] = await db.query<UnreadRows & Record<string, unknown>>({
     name: 'push_counters_select_unread',
     text: UNREAD,

@@ -2,11 +2,12 @@ import { isJsonObject, ownString, type JsonObject } from '../../room/json-value.
 import { parseLooseJson } from '../../room/strict-json.ts';
 import type { MembershipRow } from '../../storage/sync-reads/select-changes.ts';
 import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
-import type { UncountedEvent, UnreadRow } from '../../storage/sync-reads/select-unread.ts';
+import type { UncountedEvent } from '../../storage/sync-reads/select-unread.ts';
 import { jsonMembers } from '../json-members.ts';
 import type { TimelinePoint } from '../position.ts';
 import type { RememberedUnread } from '../unread-memory.ts';
 import type { TimelineWindow } from './timeline.ts';
+import type { CountableRow } from './uncounted-events.ts';
 
 /** A room that an answer speaks of. */
 export interface ToldRoom {
@@ -29,7 +30,7 @@ export interface RememberedRoom {
  * What there is to count in a room, from the events that the answer has read anyway. Undefined when that is not enough: nothing is
  * remembered that still holds, there is a gap, or an event that needs a look at others.
  */
-export function unreadInWindow({ row, low, window }: ToldRoom, remembered: RememberedRoom): UnreadRow | undefined {
+export function unreadInWindow({ row, low, window }: ToldRoom, remembered: RememberedRoom): CountableRow | undefined {
   const { before, changedAt, redaction } = remembered;
   if (before === undefined || before.countedTo < Math.max(row.reads_position, changedAt)) return undefined;
   if ((window.limited ? window.start : low).anchor > before.countedTo) return undefined;
@@ -37,8 +38,10 @@ export function unreadInWindow({ row, low, window }: ToldRoom, remembered: Remem
   const events = rows.map((event) => (event.type_no === redaction ? undefined : uncounted(event)));
   const known = events.filter((event) => event !== undefined);
   if (known.length < events.length) return undefined;
-  const { room_no, room_id, version, joined } = row;
-  return { room_no, room_id, version, joined, marks: {}, counted_to: before.countedTo, counts: null, events: known };
+  const { room_no, room_id, version, joined, last_position } = row;
+  const from = before.countedTo;
+  const counted = { marks: {}, counted_to: from, counts: null, uncounted_from: from };
+  return { room_no, room_id, version, joined, last_position, ...counted, events: known };
 }
 
 function uncounted(row: TimelineRow): UncountedEvent | undefined {

@@ -2,12 +2,13 @@ import * as z from 'zod';
 import { background } from '../../log.ts';
 import { parsePlainJson } from '../../room/strict-json.ts';
 import { EVENT_FLAGS } from '../../storage/batch-arrays.ts';
-import { selectUnread, type UncountedEvent, type UnreadRow } from '../../storage/sync-reads/select-unread.ts';
+import type { UncountedEvent } from '../../storage/sync-reads/select-unread.ts';
 import { upsertPushCounters, type NewPushCounter } from '../../storage/tables/push_counters.ts';
 import type { LoadedPushRules } from '../loaded-push-rules.ts';
 import { readPushRules } from '../push-rules.ts';
-import { judgeEvents, type PushCandidate } from '../push-verdicts.ts';
+import { isJudgedByKind, judgeEvents, type PushCandidate } from '../push-verdicts.ts';
 import type { Session } from '../session.ts';
+import { type CountableRow, readUncounted } from './uncounted-events.ts';
 import { unreadInWindow, type ToldRoom } from './unread-in-window.ts';
 import type { RememberedUnread, RoomUnread, UnreadCount } from '../unread-memory.ts';
 import { rulesOf } from '../standing.ts';
@@ -63,7 +64,7 @@ export async function readUnread(
 
 /** A room to count, with the position up to which its events were read. */
 interface RoomAt {
-  readonly row: UnreadRow;
+  readonly row: CountableRow;
   readonly head: number;
   /** What this replica has counted before, as far as it still holds. */
   readonly before: RememberedUnread | undefined;
@@ -91,21 +92,21 @@ async function findRooms(
     return row === undefined ? [] : [{ row, head: Math.max(head, before?.countedTo ?? 0), before }];
   });
   const done = new Set(quick.map(({ row }) => row.room_no));
-  const left = rooms.map(({ row }) => row.room_no).filter((roomNo) => !done.has(roomNo));
+  const left = rooms.filter(({ row }) => !done.has(row.room_no));
   if (left.length === 0) return { rooms: quick, rulesPosition, ignoredPosition: ignored.position };
   const read = await readRows(session, left, limit);
   return { ...read, rooms: [...quick, ...read.rooms] };
 }
 
 /** A redaction may have taken away what is in an earlier count: such rooms are read without it. */
-async function readRows(session: Session, rooms: readonly number[], limit: number): Promise<Rows> {
-  const { db, reader, ctx } = session;
-  const redaction = session.numbers.redactionType;
-  const remembered = new Map(rooms.map((roomNo) => [roomNo, ctx.sync.unread.get(reader.userNo, roomNo)]));
-  const asked = rooms.map((roomNo) => ({ roomNo, known: remembered.get(roomNo)?.countedTo ?? 0 }));
-  const found = await selectUnread(db, reader.userNo, asked, { limit, stored: true });
-  const isVoid = (row: UnreadRow) =>
-    row.counted_to !== null && row.events.some(([, , , typeNo]) => typeNo === redaction);
+async function readRows(session: Session, rooms: readonly ToldRoom[], limit: number): Promise<Rows> {
+  const remembered = new Map(
+    rooms.map(({ row }) => [row.room_no, session.ctx.sync.unread.get(session.reader.userNo, row.room_no)]),
+  );
+  const countedTo = (roomNo: number) => remembered.get(roomNo)?.countedTo ?? 0;
+  const found = await readUncounted(session, rooms, { limit, countedTo });
+  const isVoid = (row: CountableRow) =>
+    row.counted_to !== null && row.events.some(([, , , typeNo]) => typeNo === session.numbers.redactionType);
   const held = found.rooms
     .filter((row) => !isVoid(row))
     .map((row): RoomAt => {
@@ -113,9 +114,15 @@ async function readRows(session: Session, rooms: readonly number[], limit: numbe
       const holds = row.counts === null && row.counted_to === before?.countedTo;
       return { row, head: found.head, before: holds ? before : undefined };
     });
-  const voided = found.rooms.filter(isVoid).map((row) => ({ roomNo: row.room_no, known: 0 }));
+  const voided = new Set(found.rooms.filter(isVoid).map((row) => row.room_no));
   const again =
-    voided.length === 0 ? undefined : await selectUnread(db, reader.userNo, voided, { limit, stored: false });
+    voided.size === 0
+      ? undefined
+      : await readUncounted(
+          session,
+          rooms.filter(({ row }) => voided.has(row.room_no)),
+          { limit, countedTo: undefined },
+        );
   const anew = (again?.rooms ?? []).map((row) => ({ row, head: again?.head ?? found.head, before: undefined }));
   return {
     rooms: [...held, ...anew],
@@ -134,39 +141,57 @@ interface CountedRoom extends RoomAt {
   readonly unread: RoomUnread;
 }
 
-async function countRooms({ session, rules, ignored }: Counting, rooms: readonly RoomAt[]): Promise<CountedRoom[]> {
-  const { names } = session.ctx.store;
-  const events = rooms.flatMap(({ row }) => row.events);
-  const [types, senders] = await Promise.all([
-    names.types(events.map(([, , , typeNo]) => typeNo)),
-    names.userIds(events.map(([, , senderNo]) => senderNo)),
-  ]);
-  const candidates = rooms.flatMap(({ row }): PushCandidate[] => {
-    const room = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined };
-    return row.events
-      .filter((event) => mayCount(session, row, event))
-      .map(([eventNo, , senderNo, typeNo, flags]) => {
-        return { eventNo, room, type: types.get(typeNo) ?? '', sender: senders.get(senderNo) ?? '', flags };
-      })
-      .filter(({ sender }) => !ignored.has(sender));
-  });
-  const verdicts = await judgeEvents(session, rules, candidates);
-  const countOf = (eventNo: number): UnreadCount | undefined => {
-    const verdict = verdicts.get(eventNo);
+async function countRooms(counting: Counting, rooms: readonly RoomAt[]): Promise<CountedRoom[]> {
+  const { session, rules } = counting;
+  const kinds = await gatherKinds(counting, rooms);
+  const verdicts = await judgeEvents(session, rules, [...kinds.candidates.values()]);
+  const countOf = (event: UncountedEvent, roomNo: number): UnreadCount | undefined => {
+    const verdict = verdicts.get(kinds.candidates.get(kinds.keyOf(event, roomNo))?.eventNo ?? 0);
     return verdict?.notify === true ? { notifications: 1, highlights: Number(verdict.highlight) } : undefined;
   };
   return rooms.map((room) => ({ ...room, unread: countRoom(session, room, countOf) }));
 }
 
+/** The events that have to be judged: one for all that the rules cannot tell apart. */
+interface EventKinds {
+  readonly candidates: ReadonlyMap<string, PushCandidate>;
+  keyOf(event: UncountedEvent, roomNo: number): string;
+}
+
+async function gatherKinds({ session, rules, ignored }: Counting, rooms: readonly RoomAt[]): Promise<EventKinds> {
+  const { names } = session.ctx.store;
+  const events = rooms.flatMap(({ row }) => row.events);
+  const [types, senders] = await Promise.all([
+    names.types([...new Set(events.map(([, , , typeNo]) => typeNo))]),
+    names.userIds([...new Set(events.map(([, , senderNo]) => senderNo))]),
+  ]);
+  const keyOf = ([eventNo, , senderNo, typeNo, flags]: UncountedEvent, roomNo: number) =>
+    isJudgedByKind({ type: types.get(typeNo) ?? '', flags }, rules)
+      ? `${roomNo}/${senderNo}/${typeNo}/${flags}`
+      : String(eventNo);
+  const candidates = new Map<string, PushCandidate>();
+  for (const { row } of rooms) {
+    const room = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined };
+    for (const event of row.events) {
+      const [eventNo, , senderNo, typeNo, flags] = event;
+      const key = keyOf(event, row.room_no);
+      const sender = senders.get(senderNo) ?? '';
+      if (candidates.has(key) || !mayCount(session, row, event) || ignored.has(sender)) continue;
+      candidates.set(key, { eventNo, room, type: types.get(typeNo) ?? '', sender, flags });
+    }
+  }
+  return { candidates, keyOf };
+}
+
 function mayCount(
   session: Session,
-  row: UnreadRow,
+  row: CountableRow,
   [, anchor, senderNo, , , thread, redacted]: UncountedEvent,
 ): boolean {
   return senderNo !== session.reader.userNo && !redacted && anchor > markOf(row, thread);
 }
 
-function markOf({ marks }: UnreadRow, thread: string): number {
+function markOf({ marks }: CountableRow, thread: string): number {
   return Object.hasOwn(marks, thread) ? (marks[thread] ?? 0) : 0;
 }
 
@@ -174,15 +199,16 @@ function markOf({ marks }: UnreadRow, thread: string): number {
 function countRoom(
   session: Session,
   { row, before }: RoomAt,
-  countOf: (eventNo: number) => UnreadCount | undefined,
+  countOf: (event: UncountedEvent, roomNo: number) => UnreadCount | undefined,
 ): RoomUnread {
   const unread = before === undefined ? parseCounts(row.counts) : new Map(before.unread);
-  for (const [eventNo, , senderNo, , flags, thread] of row.events) {
+  for (const event of row.events) {
+    const [, , senderNo, , flags, thread] = event;
     if (senderNo === session.reader.userNo) {
       if ((flags & EVENT_FLAGS.state) === 0) unread.delete(thread);
       continue;
     }
-    const more = countOf(eventNo);
+    const more = mayCount(session, row, event) ? countOf(event, row.room_no) : undefined;
     if (more !== undefined) unread.set(thread, sumOf([unread.get(thread) ?? NONE, more]));
   }
   return unread;
