@@ -9,9 +9,7 @@ import { LazyMembers } from './lazy-members.ts';
 import { ReadMemory } from './read-memory.ts';
 import type { FirstMemberRow } from '../storage/sync-reads/select-members.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
-import type { RecentEvents } from './streams/uncounted-events.ts';
-import type { TimelinePage } from './streams/newest-events.ts';
-import type { MemberList } from './member-list.ts';
+import type { RecentEvents } from './recent-events.ts';
 import { Notifier } from './notifier.ts';
 import { PresenceFeed } from './presence-feed.ts';
 import { PresenceWriter } from './presence.ts';
@@ -40,9 +38,9 @@ export interface SyncState {
   readonly unread: UnreadMemory;
   readonly knownRooms: KnownRooms;
   /** Newest events of rooms. */
-  readonly pages: ReadMemory<TimelinePage>;
+  readonly pages: ReadMemory<readonly TimelineRow[]>;
   /** Membership events of rooms, as answers have them. */
-  readonly memberLists: ReadMemory<MemberList>;
+  readonly memberLists: ReadMemory<GivenList>;
   /** Whole states of rooms at snapshots. */
   readonly states: ReadMemory<readonly TimelineRow[]>;
   /** Newest events of rooms, as those who count what is unread look at them. */
@@ -50,6 +48,11 @@ export interface SyncState {
   /** The members that summaries of rooms name. */
   readonly firstMembers: ReadMemory<readonly FirstMemberRow[]>;
   close(): Promise<void>;
+}
+
+/** An answer that is given to many. */
+interface GivenList {
+  body(now: number): Buffer;
 }
 
 interface StoredFilter {

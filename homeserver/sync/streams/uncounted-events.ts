@@ -1,20 +1,8 @@
 import { selectUnread } from '../../storage/sync-reads/select-unread.ts';
 import type { UncountedEvent, UnreadRow, UnreadRows } from '../../storage/sync-reads/select-unread.ts';
 import type { Session } from '../session.ts';
+import type { CountableRow } from '../recent-events.ts';
 import type { ToldRoom } from './unread-in-window.ts';
-
-/** A room with the events that are to be counted, oldest first. */
-export interface CountableRow extends UnreadRow {
-  readonly events: UncountedEvent[];
-}
-
-/** The newest events of a room, up to its newest one: the same for all who count. */
-export interface RecentEvents {
-  /** Every event after this anchor is here, or as many as anybody counts. */
-  readonly floor: number;
-  /** Oldest first. */
-  readonly events: UncountedEvent[];
-}
 
 /** Fewer are as well read anew. */
 const WORTH_KEEPING = 5;

@@ -7,7 +7,7 @@ import { jsonMembers } from '../json-members.ts';
 import type { TimelinePoint } from '../position.ts';
 import type { RememberedUnread } from '../unread-memory.ts';
 import type { TimelineWindow } from './timeline.ts';
-import type { CountableRow } from './uncounted-events.ts';
+import type { CountableRow } from '../recent-events.ts';
 
 /** A room that an answer speaks of. */
 export interface ToldRoom {
