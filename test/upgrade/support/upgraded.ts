@@ -14,6 +14,8 @@ import { waitFor } from '../../support/wait-for.ts';
 const NAME = 'chat';
 const REPLICAS = 2;
 const USER = 'user';
+/** Secrets of a bucket and of a TURN server that are not there. */
+const AROUND = { accessKeyId: 'away', secretAccessKey: 'away', turn: 'away' };
 
 const Secret = z.looseObject({ data: z.record(z.string(), z.string()) });
 const Job = z.looseObject({ status: z.looseObject({ succeeded: z.int().default(0) }) });
@@ -53,6 +55,8 @@ export class Upgraded {
       { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, data },
       USER,
     );
+    const files = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'around' }, stringData: AROUND };
+    await this.client.create(KINDS.secret, files, USER);
     await this.apply(wanted);
     await this.reached(wanted.version);
     return exposeOutside(this.#handle, NAME, namespace);
@@ -73,6 +77,9 @@ export class Upgraded {
         federation: { selfCheck: 'Off' },
         config: { registration: { mode: 'Open' }, rateLimits: { enabled: false } },
         upgrade: { contractAfterSeconds },
+        // What only serving pods mount, and a bucket at a port of theirs where nobody listens: Jobs and rooms have no need of it.
+        media: { s3: { bucket: 'away', endpoint: 'http://127.0.0.1:1', credentialsSecretRef: { name: 'around' } } },
+        integrations: { turn: { external: { uris: ['turn:127.0.0.1'], secretRef: { name: 'around', key: 'turn' } } } },
       },
     };
     await this.client.apply(KINDS.homeserver, manifest, USER);
