@@ -101,6 +101,17 @@ test('initial state takes the place of what the preset would set', () => {
   expect(visibilities.map(({ content }) => content)).toEqual([{ history_visibility: 'joined' }]);
 });
 
+test('name and topic come after what initial state says of them, and so hold', () => {
+  const initialState = ['m.room.topic', 'm.room.name'].map((type) => ({ type, stateKey: '', content: { old: true } }));
+  const drafts = newRoomEvents({ ...PLAIN, initialState, name: 'n', topic: 't' });
+  const last = (type: string) => drafts.findLast((draft) => draft.type === type)?.content;
+  expect(last('m.room.name')).toEqual({ name: 'n' });
+  expect(last('m.room.topic')).toEqual({
+    topic: 't',
+    'm.topic': { 'm.text': [{ body: 't', mimetype: 'text/plain' }] },
+  });
+});
+
 test('invites carry the profile and say whether the chat is direct', () => {
   const profiles = new Map([['@bob:one', { displayname: 'Bob' }]]);
   const drafts = newRoomEvents({ ...PLAIN, invite: [BOB], isDirect: true, profiles });

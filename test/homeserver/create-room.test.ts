@@ -89,6 +89,26 @@ test('everything that a client may ask of a new room is there', async () => {
   expect((await bob.join('#thepub:test.example')).body).toEqual({ room_id: roomId });
 });
 
+test('further creators are those that are named and, in a trusted private chat, those invited, each once', async () => {
+  const creators = async (body: object) => contentOf(await alice.state(await alice.createRoom(body)), 'm.room.create');
+  const creation_content = { additional_creators: ['@carol:test.example', bob.userId] };
+  const invite = [bob.userId, bob.userId];
+  expect(await creators({ room_version: '12', creation_content, invite })).toMatchObject(creation_content);
+  const trusted = { room_version: '12', preset: 'trusted_private_chat', creation_content, invite };
+  expect(await creators(trusted)).toMatchObject(creation_content);
+  // Before, the name means nothing, whatever is under it.
+  const odd = { additional_creators: 'anybody' };
+  expect(await creators({ room_version: '11', creation_content: odd })).toMatchObject(odd);
+});
+
+test('without a preset the visibility decides', async () => {
+  const rule = async (body: object) => contentOf(await alice.state(await alice.createRoom(body)), 'm.room.join_rules');
+  expect(await rule({ visibility: 'public' })).toEqual({ join_rule: 'public' });
+  expect(await rule({ visibility: 'private' })).toEqual({ join_rule: 'invite' });
+  expect(await rule({})).toEqual({ join_rule: 'invite' });
+  expect(await rule({ visibility: 'public', preset: 'private_chat' })).toEqual({ join_rule: 'invite' });
+});
+
 test('an alias leads to one room only, and a room that was refused leaves its alias free', async () => {
   const roomId = await alice.createRoom({ room_alias_name: 'taken' });
   const found = await server.request(
@@ -124,6 +144,25 @@ const refusals = [
     name: 'a creator among the users of power levels in version 12',
     body: { power_level_content_override: { users: { '@alice:test.example': 100 } }, room_version: '12' },
     errcode: 'M_INVALID_ROOM_STATE',
+  },
+  ...['bob', ['bob'], [5], ['@bob']].map((additional_creators) => ({
+    name: `${JSON.stringify(additional_creators)} as further creators in version 12`,
+    body: { creation_content: { additional_creators }, room_version: '12' },
+    errcode: 'M_INVALID_ROOM_STATE',
+  })),
+  {
+    name: 'a second create event',
+    body: { initial_state: [{ type: 'm.room.create', content: {} }] },
+    errcode: 'M_INVALID_ROOM_STATE',
+  },
+  { name: 'an invite of who makes it', body: { invite: ['@alice:test.example'] }, errcode: 'M_INVALID_ROOM_STATE' },
+  { name: 'a version that is no text', body: { room_version: 11 }, errcode: 'M_BAD_JSON' },
+  {
+    name: 'a member event that invites to another server',
+    body: {
+      initial_state: [{ type: 'm.room.member', state_key: '@a:other.example', content: { membership: 'invite' } }],
+    },
+    errcode: 'M_FORBIDDEN',
   },
   { name: 'a fraction in content', body: { creation_content: { half: 0.5 } }, errcode: 'M_BAD_JSON' },
 ];

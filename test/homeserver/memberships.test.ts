@@ -127,6 +127,97 @@ test('a restricted room lets in members of the room that it names, by the word o
   expect(await carol.join(roomId)).toMatchObject(FORBIDDEN);
 });
 
+const rulesFor = (content: object) => ({ initial_state: [{ type: 'm.room.join_rules', content }] });
+const memberOf = (room_id: string) => ({ type: 'm.room_membership', room_id });
+
+const unmet = [
+  { name: 'no conditions', allow: () => undefined },
+  { name: 'conditions that are no list', allow: (space: string) => memberOf(space) },
+  { name: 'a condition of another kind', allow: (space: string) => [{ ...memberOf(space), type: 'org.example.paid' }] },
+  { name: 'a condition without a room', allow: () => [{ type: 'm.room_membership' }] },
+  { name: 'a room that is not known here', allow: () => [memberOf('!nowhere:other.example')] },
+];
+
+test.for(unmet)('a restricted room with $name takes an invite', async ({ allow }) => {
+  const space = await alice.createRoom({ preset: 'public_chat' });
+  await bob.join(space);
+  const roomId = await alice.createRoom(rulesFor({ join_rule: 'restricted', allow: allow(space) }));
+  expect(await bob.join(roomId)).toMatchObject(FORBIDDEN);
+  await alice.act('invite', roomId, about(bob));
+  expect((await bob.join(roomId)).status).toBe(200);
+  // The invite alone has let them in: nobody stands for it.
+  expect((await alice.getState(roomId, 'm.room.member', bob.userId)).body).toEqual({ membership: 'join' });
+});
+
+test('of several conditions one is enough, an invite to the named room is none, and a ban stands above all', async () => {
+  const spaces = [await alice.createRoom({ preset: 'public_chat' }), await alice.createRoom({ preset: 'public_chat' })];
+  const allow = [{ type: 'org.example.paid' }, ...spaces.map(memberOf)];
+  const roomId = await alice.createRoom(rulesFor({ join_rule: 'restricted', allow }));
+  const [, second = ''] = spaces;
+  await alice.act('invite', second, about(bob));
+  expect(await bob.join(roomId)).toMatchObject(FORBIDDEN);
+  await bob.join(second);
+  expect((await bob.join(roomId)).status).toBe(200);
+  await bob.act('leave', second);
+  expect((await bob.trySend(roomId, { msgtype: 'm.text', body: 'still inside' })).status).toBe(200);
+  await bob.join(second);
+  await alice.act('ban', roomId, about(bob));
+  expect(await bob.join(roomId)).toMatchObject(FORBIDDEN);
+});
+
+test('who stands for a join has the power to invite and is inside; where all have it anybody does', async () => {
+  const space = await alice.createRoom({ preset: 'public_chat' });
+  await Promise.all([bob.join(space), carol.join(space)]);
+  const rules = rulesFor({ join_rule: 'restricted', allow: [memberOf(space)] });
+  const levels = { invite: 0, users: { [alice.userId]: 100 } };
+  const roomId = await alice.createRoom({ ...rules, room_version: '11', power_level_content_override: levels });
+  await bob.join(roomId);
+  await alice.act('leave', roomId);
+  expect((await carol.join(roomId)).status).toBe(200);
+  expect((await bob.getState(roomId, 'm.room.member', carol.userId)).body).toMatchObject({
+    membership: 'join',
+    join_authorised_via_users_server: bob.userId,
+  });
+});
+
+test.for([
+  { version: '9', rule: 'knock_restricted', knocks: 403, joins: 403 },
+  { version: '10', rule: 'knock_restricted', knocks: 200, joins: 200 },
+  { version: '7', rule: 'restricted', knocks: 403, joins: 403 },
+  { version: '8', rule: 'restricted', knocks: 403, joins: 200 },
+  { version: '6', rule: 'knock', knocks: 403, joins: 403 },
+  { version: '7', rule: 'knock', knocks: 200, joins: 403 },
+])(
+  'in version $version the rule $rule answers a knock with $knocks and a join with $joins',
+  async ({ version, rule, knocks, joins }) => {
+    const space = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(space);
+    const rules = rulesFor({ join_rule: rule, allow: [memberOf(space)] });
+    const roomId = await alice.createRoom({ ...rules, room_version: version });
+    expect((await bob.request('POST', `/knock/${encodeURIComponent(roomId)}`)).status).toBe(knocks);
+    expect((await bob.join(roomId)).status).toBe(joins);
+  },
+);
+
+test('who is inside, invited or banned cannot knock', async () => {
+  const roomId = await alice.createRoom(rulesFor({ join_rule: 'knock' }));
+  const knock = () => bob.request('POST', `/knock/${encodeURIComponent(roomId)}`, {});
+  expect(await alice.request('POST', `/knock/${encodeURIComponent(roomId)}`, {})).toMatchObject(FORBIDDEN);
+  await alice.act('invite', roomId, about(bob));
+  expect(await knock()).toMatchObject(FORBIDDEN);
+  await alice.act('ban', roomId, about(bob));
+  expect(await knock()).toMatchObject(FORBIDDEN);
+  await alice.act('unban', roomId, about(bob));
+  expect((await knock()).status).toBe(200);
+  // Refusing a knock is kicking, which takes the power to.
+  expect(await carol.act('kick', roomId, about(bob))).toMatchObject(FORBIDDEN);
+  expect((await alice.act('kick', roomId, about(bob))).status).toBe(200);
+  expect(await bob.request('POST', '/knock/%23nowhere%3Atest.example', {})).toMatchObject({
+    status: 404,
+    body: { errcode: 'M_NOT_FOUND' },
+  });
+});
+
 test('a user knocks where the room allows it, and is invited then', async () => {
   const knocking = { type: 'm.room.join_rules', content: { join_rule: 'knock' } };
   const roomId = await alice.createRoom({ initial_state: [knocking] });

@@ -143,6 +143,23 @@ test('the fully read marker is account data of the room', async () => {
   expect(room?.ephemeral.events[0]?.content).toMatchObject({ [eventId]: { 'm.read': { [bob.client.userId]: {} } } });
 });
 
+test('either endpoint moves either mark, and one of another room moves none of those that came with it', async () => {
+  const eventId = await alice.send(roomId, 'x');
+  await bob.next();
+  const markers = (body: object) => bob.client.request('POST', `/rooms/${roomId}/read_markers`, body);
+  const elsewhere = await alice.send(await alice.createRoom(), 'elsewhere');
+  const notFound = { status: 404, body: { errcode: 'M_NOT_FOUND' } };
+  expect(await markers({ 'm.fully_read': elsewhere, 'm.read': eventId })).toMatchObject(notFound);
+  expect((await bob.next()).rooms.join).toEqual({});
+  expect((await receipt(bob.client, 'm.fully_read', eventId)).status).toBe(200);
+  expect((await markers({ 'm.read.private': eventId })).status).toBe(200);
+  const room = (await bob.next()).rooms.join[roomId];
+  expect(room?.account_data.events).toEqual([{ type: 'm.fully_read', content: { event_id: eventId } }]);
+  const told = room?.ephemeral.events.map((event) => event.content);
+  expect(told).toMatchObject([{ [eventId]: { 'm.read.private': { [bob.client.userId]: {} } } }]);
+  expect((await markers({})).status).toBe(200);
+});
+
 test.for([
   { name: 'an unknown event', kind: 'm.read', event: '$nothing', body: {}, status: 404 },
   { name: 'an unknown kind', kind: 'm.other', event: undefined, body: {}, status: 400 },
