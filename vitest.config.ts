@@ -28,6 +28,12 @@ export default defineConfig({
         ],
         testTimeout: 120_000,
       }),
+      project('harness', ['test/harness/**/*.test.ts'], {
+        globalSetup: ['test/harness/support/setup.ts'],
+        testTimeout: 600_000,
+        hookTimeout: 1_800_000,
+        fileParallelism: false,
+      }),
       project('e2e', ['test/{e2e,upgrade}/**/*.test.ts'], {
         globalSetup: ['test/e2e/support/setup.ts'],
         testTimeout: 600_000,

@@ -65,19 +65,6 @@ export async function removeClusters(choice: ClusterChoice): Promise<void> {
   await step(`removing the kind cluster ${instance}`, () => kindProvider(instance).down());
 }
 
-/** Brings a cluster up, runs `work` with it and takes it down again, also after a failure. */
-export async function withCluster<T>(
-  choice: ClusterChoice,
-  work: (handle: ClusterHandle, provider: ClusterProvider) => Promise<T>,
-): Promise<T> {
-  const provider = await chooseProvider(choice);
-  try {
-    return await work(await provider.up(), provider);
-  } finally {
-    await provider.down();
-  }
-}
-
 /** Brings an image to a cluster that is up. */
 export async function loadImage(handle: ClusterHandle, archive: string, reference: string): Promise<void> {
   const { provider, contextName, instance } = handle;

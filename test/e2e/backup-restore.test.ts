@@ -49,7 +49,7 @@ async function applyServer(handle: ClusterHandle, name: string, more: object): P
   await waitFor(async () => condition(await getHomeserver(handle, name, NAMESPACE), 'Ready')?.status === 'True', {
     what: `${NAMESPACE}/${name} to be Ready`,
     timeoutMs: 180_000,
-    everyMs: 250,
+    everyMs: 100,
   });
 }
 
@@ -64,7 +64,7 @@ async function runNow(handle: ClusterHandle, of: 'backup' | 'drill', field: stri
       const { status } = await getHomeserver(handle, 'chat', NAMESPACE);
       return Status.parse(status).backup?.[field] !== undefined;
     },
-    { what: `status.backup.${field}`, timeoutMs: 120_000, everyMs: 250 },
+    { what: `status.backup.${field}`, timeoutMs: 120_000, everyMs: 100 },
   );
 }
 

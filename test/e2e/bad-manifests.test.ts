@@ -72,7 +72,7 @@ async function settled(name: string, reasons: readonly string[]): Promise<Homese
       const ready = condition(view, 'Ready');
       return ready?.status === 'False' && reasons.includes(ready.reason) ? view : undefined;
     },
-    { what: `${name} to say ${reasons.join(' or ')}`, timeoutMs: TIMEOUT_MS, everyMs: 500 },
+    { what: `${name} to say ${reasons.join(' or ')}`, timeoutMs: TIMEOUT_MS, everyMs: 100 },
   );
 }
 
@@ -129,7 +129,7 @@ test('a wrong password is named with the Secret to correct, and correcting it he
     {
       what: 'the corrected password to be taken',
       timeoutMs: TIMEOUT_MS,
-      everyMs: 500,
+      everyMs: 100,
     },
   );
 });

@@ -1,6 +1,8 @@
 import { expect, inject, test } from 'vitest';
+import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { kubectl } from '../cluster/clients.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { apiOf, REPLICA_SETS } from './support/api.ts';
 import { applyUnlimited, NAME, NAMESPACE } from './support/quickstart.ts';
 import { call, history, logIn, newSession } from './support/session.ts';
 import { cluster } from './support/setup.ts';
@@ -19,15 +21,12 @@ test('deleting and re-applying the resource finds the same users, key and messag
   const keysBefore = await verifyKeys(url);
 
   await kubectl(handle, ['delete', 'matrixhomeserver', NAME, '--namespace', NAMESPACE, '--timeout=120s']);
-  const children = [
-    'get',
-    'deployments,replicasets',
-    '--namespace',
-    NAMESPACE,
-    '-l',
-    `matrix-operator.dev/homeserver=${NAME}`,
+  const ofThis = { namespace: NAMESPACE, labelSelector: `matrix-operator.dev/homeserver=${NAME}` };
+  const left = async () => [
+    ...(await apiOf(handle).list(KINDS.deployment, ofThis)).items,
+    ...(await apiOf(handle).list(REPLICA_SETS, ofThis)).items,
   ];
-  await waitFor(async () => (await kubectl(handle, [...children, '-o', 'name'])).trim() === '', {
+  await waitFor(async () => (await left()).length === 0, {
     what: 'the Deployment to be collected',
     timeoutMs: 120_000,
   });

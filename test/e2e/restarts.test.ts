@@ -2,6 +2,7 @@ import { expect, inject, test } from 'vitest';
 import { kubectl } from '../cluster/clients.ts';
 import type { ClusterHandle } from '../cluster/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { apiOf, PODS } from './support/api.ts';
 import { kill, OPERATOR_PODS, readyPods, replaced, replicasOf } from './support/pods.ts';
 import { applyUnlimited, getHomeserver, NAME, NAMESPACE, OPERATOR_NAMESPACE, waitReady } from './support/quickstart.ts';
 import { newSession } from './support/session.ts';
@@ -13,8 +14,8 @@ const HOMESERVER_PODS = replicasOf(NAME);
 const DATABASE_PODS = 'app=postgres';
 
 async function postgresUid(handle: ClusterHandle): Promise<string> {
-  const path = 'jsonpath={.items[*].metadata.uid}';
-  return kubectl(handle, ['get', 'pods', '--namespace', NAMESPACE, '-l', DATABASE_PODS, '-o', path]);
+  const { items } = await apiOf(handle).list(PODS, { namespace: NAMESPACE, labelSelector: DATABASE_PODS });
+  return items.map(({ metadata }) => metadata.uid).join();
 }
 
 test('killing a homeserver pod and every operator pod in the middle loses and doubles no message', async () => {

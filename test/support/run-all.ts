@@ -7,7 +7,7 @@ import type { Tally } from './test-report.ts';
 import { readReport } from './test-report.ts';
 
 const CHECKS = ['types', 'format:check', 'lint', 'deps', 'dead', 'generate:check'] as const;
-const PROJECTS = ['unit', 'storage', 'homeserver', 'operator', 'e2e'] as const;
+const PROJECTS = ['unit', 'storage', 'homeserver', 'operator', 'harness', 'e2e'] as const;
 const REPORTS = join('.cache', 'test-reports');
 
 const HELP = `npm test: every check: static checks, then the tests of each level.
@@ -15,8 +15,8 @@ const HELP = `npm test: every check: static checks, then the tests of each level
   --only NAME[,NAME]   just these parts (${[...CHECKS, ...PROJECTS].join(', ')})
   --help               this text
 
-Static checks and unit tests run beside the end-to-end tests, which wait half of their time; what those print comes
-after the quick parts. The last line is "N passed, N failed"; a static check counts as one.
+Static checks, unit tests and those of the cluster harness run beside the end-to-end tests, which wait half of their
+time; what those print comes after them. The last line is "N passed, N failed"; a static check counts as one.
 `;
 
 interface Part {
@@ -96,10 +96,11 @@ function begin(part: Part): { show(): Promise<Tally> } {
 async function runAll(wanted: (name: string) => boolean): Promise<Tally[]> {
   const quick = [...CHECKS.filter(wanted).map(check), ...(wanted('unit') ? [project('unit')] : [])];
   const timed = (['storage', 'homeserver', 'operator'] as const).filter(wanted).map(project);
-  if (!wanted('e2e')) return [...(await runInOrder(quick)), ...(await runInOrder(timed))];
-  toOutput('=== e2e has begun; what it prints follows after the quick parts\n');
+  const harness = wanted('harness') ? [project('harness')] : [];
+  if (!wanted('e2e')) return runInOrder([...quick, ...harness, ...timed]);
+  toOutput('=== e2e has begun; what it prints follows after the parts beside it\n');
   const e2e = begin(project('e2e'));
-  const tallies = await runInOrder(quick, { isNice: true });
+  const tallies = [...(await runInOrder(quick, { isNice: true })), ...(await runInOrder(harness))];
   return [...tallies, await e2e.show(), ...(await runInOrder(timed))];
 }
 

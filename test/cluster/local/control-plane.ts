@@ -58,14 +58,28 @@ export async function writeKubeconfigs(instance: Instance): Promise<void> {
   }
 }
 
-/** Starts etcd and kube-apiserver, then, once that is ready, the controllers and the scheduler. */
-export async function startControlPlane(node: NodeContext, instance: Instance, etcd: string): Promise<void> {
-  const access = await adminAccess(instance);
-  await ensureRunning(node, etcdComponent(instance, etcd));
+interface ControlPlaneNeeds {
+  /** Path of the program. */
+  readonly etcd: string;
+  /** Once the certificates are written. */
+  readonly pki: Promise<void>;
+}
+
+/** Starts etcd and kube-apiserver and waits until that is ready. */
+export async function startControlPlane(
+  node: NodeContext,
+  instance: Instance,
+  { etcd, pki }: ControlPlaneNeeds,
+): Promise<void> {
+  await Promise.all([ensureRunning(node, etcdComponent(instance, etcd)), pki]);
   await ensureRunning(node, apiServer(instance));
+  const access = await adminAccess(instance);
   await waitForComponent(node, 'kube-apiserver', () => isApiReady(access));
-  // Before the bootstrap roles exist kube-controller-manager exits, hence the wait above.
-  for (const component of controllers(instance)) await ensureRunning(node, component);
+}
+
+/** Starts the controllers and the scheduler; before the API server has its bootstrap roles the controllers would exit. */
+export async function startControllers(node: NodeContext, instance: Instance): Promise<void> {
+  await Promise.all(controllers(instance).map((component) => ensureRunning(node, component)));
 }
 
 /** Whether the controllers work: they make the default service account. */

@@ -13,8 +13,10 @@ const HEALTH_PORT = 8181;
 export async function startDns(node: NodeContext, instance: Instance, access: ApiAccess): Promise<void> {
   await writeFile(join(instance.dir, 'Corefile'), corefile(instance));
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
-  await createObject(access, `${rbac}/clusterroles`, clusterRole);
-  await createObject(access, `${rbac}/clusterrolebindings`, clusterRoleBinding);
+  await Promise.all([
+    createObject(access, `${rbac}/clusterroles`, clusterRole),
+    createObject(access, `${rbac}/clusterrolebindings`, clusterRoleBinding),
+  ]);
   await ensureRunning(node, dnsComponent(instance));
 }
 

@@ -17,6 +17,7 @@ import {
   controllersWork,
   controlPlaneComponents,
   pkiDir,
+  startControllers,
   startControlPlane,
   writeKubeconfigs,
 } from './control-plane.ts';
@@ -95,11 +96,9 @@ async function create(name: string, dir: string): Promise<ClusterHandle> {
   await isolateFiles(state.init, dir);
   const instance = await connectNode(name, dir, state.init);
   await writeState(dir, { ...state, slot: instance.slot });
-  await createCgroup(state.cgroup);
-  await issueCertificates(pkiDir(instance), clusterCertificates(instance));
-  await writeKubeconfigs(instance);
-  await writeNodeFiles(instance, state.cgroup);
-  await startAll({ instance, node: { init: state.init, logDir } });
+  const files = createCgroup(state.cgroup).then(() => writeNodeFiles(instance, state.cgroup));
+  const pki = issueCertificates(pkiDir(instance), clusterCertificates(instance)).then(() => writeKubeconfigs(instance));
+  await startAll({ instance, node: { init: state.init, logDir } }, { files, pki });
   const programs = programsDigest(instance);
   await writeState(dir, { ...state, slot: instance.slot, programs, complete: true });
   return handleOf(instance);
@@ -114,22 +113,38 @@ async function startInit(name: string, dir: string): Promise<State> {
   return state;
 }
 
-/** Starts every component that is not running and waits until all of them work; the order is that of their needs. */
-async function startAll({ instance, node }: Running): Promise<void> {
+/** What has to be written first: the settings of the node's programs, and the certificates. */
+interface Prepared {
+  readonly files: Promise<void>;
+  readonly pki: Promise<void>;
+}
+
+const allWritten: Prepared = { files: Promise.resolve(), pki: Promise.resolve() };
+
+/** Starts every component that is not running and waits until all of them work; each as soon as what it needs is there. */
+async function startAll(running: Running, prepared: Prepared = allWritten): Promise<void> {
+  const { instance, node } = running;
+  const containerd = prepared.files
+    .then(() => startContainerd(node, instance, { containerd: systemProgram('containerd') }))
+    .then(async () => loadImage(node, (await pauseImage()).archive, PAUSE_IMAGE));
+  const controlPlane = startControlPlane(node, instance, { etcd: systemProgram('etcd'), pki: prepared.pki });
+  await Promise.all([containerd, controlPlane]);
   const access = await adminAccess(instance);
-  const containerd = startContainerd(node, instance, { containerd: systemProgram('containerd') });
-  const pause = containerd.then(async () => loadImage(node, (await pauseImage()).archive, PAUSE_IMAGE));
-  await Promise.all([pause, startControlPlane(node, instance, systemProgram('etcd'))]);
-  await startKubelet(node, instance);
-  await startDns(node, instance, access);
-  await createVolumes(instance, access);
-  await waitUntilWorking({ instance, node }, access);
+  await Promise.all([
+    startKubelet(node, instance),
+    startControllers(node, instance),
+    startDns(node, instance, access),
+    createVolumes(instance, access),
+  ]);
+  await waitUntilWorking(running, access);
 }
 
 async function waitUntilWorking({ instance, node }: Running, access: ApiAccess): Promise<void> {
-  await waitForComponent(node, 'kubelet', () => isNodeReady(access, instance));
-  await waitForComponent(node, 'kube-controller-manager', () => controllersWork(access));
-  await waitForComponent(node, 'coredns', () => isDnsReady(instance));
+  await Promise.all([
+    waitForComponent(node, 'kubelet', () => isNodeReady(access, instance)),
+    waitForComponent(node, 'kube-controller-manager', () => controllersWork(access)),
+    waitForComponent(node, 'coredns', () => isDnsReady(instance)),
+  ]);
   for (const { name, command } of components(instance)) {
     await waitForComponent(node, name, async () => findRunning(node.init, command) !== undefined, { timeoutMs: 1_000 });
   }

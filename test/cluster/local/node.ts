@@ -45,8 +45,7 @@ export async function startContainerd(node: NodeContext, instance: Instance, pro
 
 /** Starts kubelet and kube-proxy. */
 export async function startKubelet(node: NodeContext, instance: Instance): Promise<void> {
-  await ensureRunning(node, kubelet(instance));
-  await ensureRunning(node, kubeProxy(instance));
+  await Promise.all([ensureRunning(node, kubelet(instance)), ensureRunning(node, kubeProxy(instance))]);
 }
 
 export function nodeComponents(instance: Instance, programs: NodePrograms): Component[] {

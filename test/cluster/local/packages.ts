@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { withProcessLock } from '../process-lock.ts';
 import { step } from '../progress.ts';
 import { canRun, runCommand } from '../run-command.ts';
 import { readSettings } from '../settings.ts';
@@ -59,15 +60,27 @@ export function systemProgram(name: SystemProgram): string {
 
 /** Installs what is missing of the programs, with Debian's package manager as root; elsewhere says what to install. */
 export async function ensurePrograms(wanted: readonly SystemProgram[], extraPackages: string[] = []): Promise<void> {
-  const missing = wanted.filter((name) => findProgram(name) === undefined);
-  const packages = [...new Set([...missing.map((name) => sources[name]), ...extraPackages])];
+  const packages = missingPackages(wanted, extraPackages);
   if (packages.length === 0) return;
   if (process.getuid?.() !== 0 || !(await canRun('apt-get'))) {
     throw new Error(`install these first (names of Debian's packages): ${packages.join(' ')}`);
   }
+  // Only one package manager may run, and what it did while we waited may be all we need.
+  await withProcessLock('debian', 'packages are being installed', () =>
+    install(missingPackages(wanted, extraPackages)),
+  );
+}
+
+function missingPackages(wanted: readonly SystemProgram[], extraPackages: readonly string[]): string[] {
+  const missing = wanted.filter((name) => findProgram(name) === undefined);
+  return [...new Set([...missing.map((name) => sources[name]), ...extraPackages])];
+}
+
+async function install(packages: readonly string[]): Promise<void> {
+  if (packages.length === 0) return;
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   const options = { env, timeoutMs: INSTALL_TIMEOUT_MS };
   await step("reading Debian's package lists", () => runCommand('apt-get', ['update', '-q'], options));
-  const install = ['install', '-q', '-y', '--no-install-recommends', ...packages];
-  await step(`installing ${packages.join(' ')}`, () => runCommand('apt-get', install, options));
+  const words = ['install', '-q', '-y', '--no-install-recommends', ...packages];
+  await step(`installing ${packages.join(' ')}`, () => runCommand('apt-get', words, options));
 }

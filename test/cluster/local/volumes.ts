@@ -7,13 +7,18 @@ const VOLUMES = 12;
 
 /** Makes a default StorageClass with twelve volumes of 10 GiB in the instance's folder: enough for claims in tests. */
 export async function createVolumes(instance: Instance, access: ApiAccess): Promise<void> {
-  await createObject(access, '/apis/storage.k8s.io/v1/storageclasses', storageClass);
-  for (let number = 1; number <= VOLUMES; number += 1) {
-    const path = join(instance.dir, 'volumes', String(number));
-    await mkdir(path, { recursive: true });
-    await chmod(path, 0o777); // pods run under many users, and a claim may come without fsGroup
-    await createObject(access, '/api/v1/persistentvolumes', persistentVolume(number, path, instance.nodeName));
-  }
+  const numbers = Array.from({ length: VOLUMES }, (_, index) => index + 1);
+  await Promise.all([
+    createObject(access, '/apis/storage.k8s.io/v1/storageclasses', storageClass),
+    ...numbers.map((number) => createVolume(instance, access, number)),
+  ]);
+}
+
+async function createVolume(instance: Instance, access: ApiAccess, number: number): Promise<void> {
+  const path = join(instance.dir, 'volumes', String(number));
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o777); // pods run under many users, and a claim may come without fsGroup
+  await createObject(access, '/api/v1/persistentvolumes', persistentVolume(number, path, instance.nodeName));
 }
 
 const storageClass = {

@@ -32,13 +32,16 @@ const READY_TIMEOUT_MS = 240_000;
  */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const provider = await chooseProvider(options);
-  const handle = await step(`bring up the cluster (${provider.name})`, () => provider.up());
-  const images = await loadImages(handle, options);
-  await step('install the operator (Helm chart charts/matrix-operator)', () => installOperator(handle, images.image));
-  await step('apply examples/quickstart', async () => {
-    await applyPostgres(handle, images.postgres);
-    await applyHomeserver(handle);
-  });
+  const up = step(`bring up the cluster (${provider.name})`, () => provider.up());
+  const images = loadImages(provider, up, options);
+  const operator = Promise.all([up, images.image]).then(([handle, image]) =>
+    step('install the operator (Helm chart charts/matrix-operator)', () => installOperator(handle, image)),
+  );
+  const postgres = Promise.all([up, images.postgres]).then(([handle, image]) =>
+    step('apply the PostgreSQL of examples/quickstart', () => applyPostgres(handle, image)),
+  );
+  const [handle] = await Promise.all([up, operator, postgres]);
+  await step('apply the homeserver of examples/quickstart', () => applyHomeserver(handle));
   await step('wait for the homeserver', () => waitReady(handle, READY_TIMEOUT_MS));
   const { url, stop } = await clientUrl(handle);
   try {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { kubectl } from '../../cluster/clients.ts';
 import type { ClusterHandle } from '../../cluster/cluster.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { apiOf, PODS } from './api.ts';
 
 export const OPERATOR_PODS = 'app.kubernetes.io/name=matrix-operator';
 
@@ -9,16 +10,12 @@ export const OPERATOR_PODS = 'app.kubernetes.io/name=matrix-operator';
 export const replicasOf = (name: string): string =>
   `matrix-operator.dev/homeserver=${name},app.kubernetes.io/name=homeserver`;
 
-const Pods = z.looseObject({
-  items: z.array(
-    z.looseObject({
-      metadata: z.looseObject({ name: z.string(), deletionTimestamp: z.string().optional() }),
-      status: z.looseObject({
-        conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),
-        containerStatuses: z.array(z.looseObject({ containerID: z.string().optional() })).optional(),
-      }),
-    }),
-  ),
+const Pod = z.looseObject({
+  metadata: z.looseObject({ name: z.string(), deletionTimestamp: z.string().optional() }),
+  status: z.looseObject({
+    conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),
+    containerStatuses: z.array(z.looseObject({ containerID: z.string().optional() })).optional(),
+  }),
 });
 
 export interface ReadyPod {
@@ -29,12 +26,14 @@ export interface ReadyPod {
 
 /** The pods that are Ready and stay, by name. */
 export async function findReadyPods(handle: ClusterHandle, namespace: string, selector: string): Promise<ReadyPod[]> {
-  const text = await kubectl(handle, ['get', 'pods', '--namespace', namespace, '-l', selector, '-o', 'json']);
-  const ready = Pods.parse(JSON.parse(text)).items.filter(
-    ({ metadata, status }) =>
-      metadata.deletionTimestamp === undefined &&
-      status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'),
-  );
+  const { items } = await apiOf(handle).list(PODS, { namespace, labelSelector: selector });
+  const ready = items
+    .map((item) => Pod.parse(item))
+    .filter(
+      ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined &&
+        status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'),
+    );
   return ready
     .map(({ metadata, status }) => ({
       name: metadata.name,
@@ -60,7 +59,7 @@ export async function replaced(
       const pods = await readyPods(handle, namespace, selector);
       return pods.length === lost.length && pods.every((pod) => !lost.includes(pod)) ? pods : undefined;
     },
-    { what: `other pods than ${lost.join(', ')} to be Ready`, timeoutMs: 120_000, everyMs: 250 },
+    { what: `other pods than ${lost.join(', ')} to be Ready`, timeoutMs: 120_000, everyMs: 100 },
   );
 }
 

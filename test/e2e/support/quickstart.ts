@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { helm, kubectl } from '../../cluster/clients.ts';
-import type { ClusterHandle } from '../../cluster/cluster.ts';
-import { chooseProvider } from '../../cluster/choose-provider.ts';
+import type { ClusterHandle, ClusterProvider } from '../../cluster/cluster.ts';
 import { appImage } from '../../cluster/images/app-image.ts';
 import type { BuiltImage } from '../../cluster/images/build-image.ts';
 import { postgresImage } from '../../cluster/images/postgres-image.ts';
 import { say, step } from '../../cluster/progress.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { apiOf } from './api.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 export const EXAMPLE = join(ROOT, 'examples', 'quickstart');
@@ -24,20 +25,24 @@ export interface Images {
   postgresImage?: string | undefined;
 }
 
-/** Builds what is not named and brings it to the cluster. Gives the image of ours, and of PostgreSQL if not the example's. */
-export async function loadImages(handle: ClusterHandle, named: Images) {
-  const image = named.image ?? (await loaded(handle, 'build the image', () => appImage()));
-  if (named.postgresImage !== undefined || handle.provider !== 'local') return { image, postgres: named.postgresImage };
-  const what = 'build the PostgreSQL image (the nodes reach no registry)';
-  return { image, postgres: await loaded(handle, what, () => postgresImage()) };
+/** The image of ours, and of PostgreSQL if not the example's: each once the cluster has it. */
+export interface LoadedImages {
+  readonly image: Promise<string>;
+  readonly postgres: Promise<string | undefined>;
 }
 
-async function loaded(handle: ClusterHandle, what: string, build: () => Promise<BuiltImage>): Promise<string> {
-  const { provider, contextName: context, instance } = handle;
-  const chosen = await chooseProvider({ provider, context, instance });
-  const { archive, reference } = await step(what, build);
-  await step(`load ${reference}`, () => chosen.loadImage(archive, reference));
-  return reference;
+/** Builds what is not named, also while the cluster is still being made, and brings it there. */
+export function loadImages(provider: ClusterProvider, up: Promise<unknown>, named: Images): LoadedImages {
+  const loaded = async (what: string, build: () => Promise<BuiltImage>): Promise<string> => {
+    const { archive, reference } = await step(what, build);
+    await up;
+    await step(`load ${reference}`, () => provider.loadImage(archive, reference));
+    return reference;
+  };
+  const image = named.image === undefined ? loaded('build the image', () => appImage()) : Promise.resolve(named.image);
+  const isGiven = named.postgresImage !== undefined || provider.name !== 'local';
+  const what = 'build the PostgreSQL image (the nodes reach no registry)';
+  return { image, postgres: isGiven ? Promise.resolve(named.postgresImage) : loaded(what, () => postgresImage()) };
 }
 
 /** Settings of the chart for the tests and the demo, as words for helm; `more` as `--set` takes them. */
@@ -110,8 +115,7 @@ export async function getHomeserver(
   name = NAME,
   namespace = NAMESPACE,
 ): Promise<HomeserverView> {
-  const text = await kubectl(handle, ['get', 'matrixhomeserver', name, '--namespace', namespace, '-o', 'json']);
-  return Homeserver.parse(JSON.parse(text));
+  return Homeserver.parse(await apiOf(handle).get(KINDS.homeserver, { namespace, name }));
 }
 
 export function condition(view: HomeserverView, type: string): z.infer<typeof Condition> | undefined {
@@ -134,7 +138,7 @@ export async function waitReady(
       last = line;
       return ready?.status === 'True' && view.status.observedGeneration === view.metadata.generation;
     },
-    { what: `${NAMESPACE}/${NAME} to be Ready (last: ${last})`, timeoutMs, everyMs: 250 },
+    { what: `${NAMESPACE}/${NAME} to be Ready (last: ${last})`, timeoutMs, everyMs: 100 },
   );
 }
 

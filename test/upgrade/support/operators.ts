@@ -69,7 +69,7 @@ export class Victim {
         const pods = await findReadyPods(this.#handle, OPERATOR_NAMESPACE, OPERATOR_PODS);
         return pods.length === 1 && pods[0]?.containerId !== '' ? pods[0] : undefined;
       },
-      { what: 'one operator', timeoutMs: 60_000, everyMs: 200 },
+      { what: 'one operator', timeoutMs: 60_000, everyMs: 100 },
     );
   }
 

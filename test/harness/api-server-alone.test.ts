@@ -22,7 +22,7 @@ test('what was written is there after the server was killed and started again on
 });
 
 test('two servers run side by side and leave nothing, also if ended twice', async () => {
-  const servers = [await startApiServer(), await startApiServer()];
+  const servers = await Promise.all([startApiServer(), startApiServer()]);
   expect(new Set(servers.map(({ server }) => server)).size).toBe(2);
   for (const server of servers) {
     await server.dispose();

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { chooseProvider, loadImage, withCluster } from '../cluster/choose-provider.ts';
+import { chooseProvider, loadImage } from '../cluster/choose-provider.ts';
 import { kubectl, portForward } from '../cluster/clients.ts';
 import type { ClusterHandle, ClusterProvider } from '../cluster/cluster.ts';
 import { postgresImage } from '../cluster/images/postgres-image.ts';
@@ -24,40 +24,37 @@ const local = (instance: string): Promise<ClusterProvider> => chooseProvider({ p
 const mainFile = join(import.meta.dirname, '..', 'cluster', 'main.ts');
 const first = 'harness-one';
 const second = 'harness-two';
+const third = 'harness-three';
 
 afterAll(async () => {
-  for (const instance of canRun ? [first, second] : []) await (await local(instance)).down();
+  const instances = [first, second, third, ...phases.map(instanceOf)];
+  for (const instance of canRun ? instances : []) await (await local(instance)).down();
 });
 
-test.runIf(canRun)('two clusters run pods side by side and leave nothing behind', async () => {
-  const before = await machine();
-  const [one, two] = [await (await local(first)).up(), await (await local(second)).up()];
+let before: object;
+
+test.runIf(canRun)('two clusters start at the same time and run pods side by side', async () => {
+  before = await machine();
+  const [one, two] = await Promise.all([up(first), up(second)]);
   expect(one.nodeAddress).not.toBe(two.nodeAddress);
-  for (const handle of [one, two]) await runPod(handle);
-  const states = [await stateOf(first), await stateOf(second)];
-  await (await local(first)).down();
-  expect(await kubectl(two, ['get', 'pod', 'probe', '-o', 'jsonpath={.status.phase}'])).toBe('Running');
-  await (await local(second)).down();
-  for (const state of states) expectGone(state);
-  expect(await machine()).toEqual(before);
+  await Promise.all([runPod(one), runPod(two)]);
 });
 
 test.runIf(canRun)('a server in an image of ours is reached by name, by NodePort and by a forwarded port', async () => {
   const image = await postgresImage();
-  await withCluster({ provider: 'local', instance: second }, async (handle) => {
-    await loadImage(handle, image.archive, image.reference);
-    await kubectl(handle, ['apply', '-f', '-'], { input: JSON.stringify(database(image.reference)) });
-    await kubectl(handle, ['wait', '--for=condition=Available', 'deployment/database', '--timeout=120s'], {
-      timeoutMs: 130_000,
-    });
-    const query = 'PGPASSWORD=secret /usr/lib/postgresql/*/bin/psql -h database -U postgres -At -c "select 6 * 7"';
-    const ask = (): Promise<string> => kubectl(handle, ['exec', 'deployment/database', '--', 'sh', '-c', query]);
-    expect(await waitFor(ask, { what: 'an answer through the Service', everyMs: 200 })).toBe('42\n');
-    expect(await isListening(handle.baseUrl(30_432))).toBe(true);
-    const forward = await portForward(handle, 'default', 'service/database', 5432);
-    expect(await isListening(forward.baseUrl)).toBe(true);
-    await forward.stop();
+  const handle = await up(second);
+  await loadImage(handle, image.archive, image.reference);
+  await kubectl(handle, ['apply', '-f', '-'], { input: JSON.stringify(database(image.reference)) });
+  await kubectl(handle, ['wait', '--for=condition=Available', 'deployment/database', '--timeout=120s'], {
+    timeoutMs: 130_000,
   });
+  const query = 'PGPASSWORD=secret /usr/lib/postgresql/*/bin/psql -h database -U postgres -At -c "select 6 * 7"';
+  const ask = (): Promise<string> => kubectl(handle, ['exec', 'deployment/database', '--', 'sh', '-c', query]);
+  expect(await waitFor(ask, { what: 'an answer through the Service', everyMs: 200 })).toBe('42\n');
+  expect(await isListening(handle.baseUrl(30_432))).toBe(true);
+  const forward = await portForward(handle, 'default', 'service/database', 5432);
+  expect(await isListening(forward.baseUrl)).toBe(true);
+  await forward.stop();
 });
 
 const victims = [
@@ -69,65 +66,99 @@ const victims = [
 test.runIf(canRun).for(victims)(
   'a cluster whose $name was killed is repaired with what it held',
   async ({ program }) => {
-    const provider = await local(first);
-    const handle = await provider.up();
+    const handle = await up(first);
     await runPod(handle);
     kill(insideOf(await stateOf(first)).filter((process) => program.test(process.command[0] ?? '')));
-    const repaired = await provider.up();
+    const repaired = await up(first);
     expect(repaired.nodeAddress).toBe(handle.nodeAddress);
     const phase = (): Promise<string> => kubectl(repaired, ['get', 'pod', 'probe', '-o', 'jsonpath={.status.phase}']);
     await waitFor(async () => (await phase()) === 'Running', { what: 'the pod to be seen again', timeoutMs: 60_000 });
   },
 );
 
-const crashes = [
-  { name: 'half of its processes', chosen: (_process: NodeProcess, index: number) => index % 2 === 1 },
-  {
-    name: 'the first process, on which all others hang',
-    chosen: (_process: NodeProcess, index: number) => index === 0,
-  },
-  { name: 'everything but the pods', chosen: ({ command }: NodeProcess) => !(command[0] ?? '').includes('pause') },
-];
-
-test.runIf(canRun).for(crashes)('nothing is left of a cluster after a kill of $name', async ({ chosen }) => {
-  const provider = await local(first);
-  await runPod(await provider.up());
+test.runIf(canRun)('of a cluster that is taken down nothing is left, and another one runs on', async () => {
+  const [, two] = [await up(first), await up(second)];
   const state = await stateOf(first);
-  kill(
-    insideOf(state)
-      .sort((left, right) => left.pid - right.pid)
-      .filter(chosen),
-  );
-  await provider.down();
+  await (await local(first)).down();
   expectGone(state);
+  expect(await kubectl(two, ['get', 'pod', 'probe', '-o', 'jsonpath={.status.phase}'])).toBe('Running');
 });
 
-test.runIf(canRun).for([150, 400, 800, 2_500, 5_000])(
-  'nothing is left when the harness itself is killed %d ms into starting a cluster',
-  async (delay) => {
-    const before = await machine();
-    const harness = spawn('node', [mainFile, 'up', '--provider', 'local', '--instance', first], { stdio: 'ignore' });
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    harness.kill('SIGKILL');
-    const state = await readState(instanceDir(readSettings().stateDir, first));
-    await (await local(first)).down();
-    if (state !== undefined) expectGone(state);
-    const dir = instanceDir(readSettings().stateDir, first);
-    await waitFor(() => mentionsOf(dir).length === 0, { what: 'every process of the cluster to be gone' });
-    // Killed before it wrote down which interface it takes: the kernel removes that a moment after the processes.
-    await waitFor(async () => isDeepStrictEqual(await machine(), before), { what: 'the machine to be as before' });
+/** Kills some processes of a cluster that runs a pod; whatever is left of it then goes by `down`. */
+async function crash(instance: string, chosen: (process: NodeProcess, index: number) => boolean): Promise<void> {
+  const state = await stateOf(instance);
+  const inside = insideOf(state).sort((left, right) => left.pid - right.pid);
+  kill(inside.filter(chosen));
+  await (await local(instance)).down();
+  expectGone(state);
+}
+
+test.runIf(canRun)(
+  'nothing is left of clusters and on the machine after a kill of everything but the pods',
+  async () => {
+    await runPod(await up(second));
+    await crash(second, ({ command }) => !(command[0] ?? '').includes('pause'));
+    await machineAsBefore(before);
   },
 );
 
-test.runIf(canRun)('nothing is left of a cluster whose record was lost', async () => {
-  const provider = await local(first);
-  await runPod(await provider.up());
-  const state = await stateOf(first);
-  await rm(join(instanceDir(readSettings().stateDir, first), 'state.json'));
-  await provider.down();
-  // Without the record it is not known what else to wait for, but it goes with the processes.
-  await waitFor(() => (expectGone(state), true), { what: 'the cluster to be gone' });
+test.runIf(canRun)(
+  'nothing is left after a kill of half of the processes, or of the first, or when the record was lost',
+  async () => {
+    const handles = await Promise.all([up(first), up(second), up(third)]);
+    await Promise.all(handles.map(runPod));
+    await crash(first, (_process, index) => index % 2 === 1);
+    await crash(second, (_process, index) => index === 0);
+    const state = await stateOf(third);
+    await rm(join(instanceDir(readSettings().stateDir, third), 'state.json'));
+    await (await local(third)).down();
+    // Without the record it is not known what else to wait for, but it goes with the processes.
+    await waitFor(() => (expectGone(state), true), { what: 'the cluster to be gone' });
+  },
+);
+
+/** How far a start has come: what is there then and was not before. */
+const phases = [
+  { name: 'namespaces', isReached: (state: State) => isAlive(state.init) },
+  { name: 'network', isReached: (state: State) => state.slot !== undefined },
+  { name: 'etcd', isReached: (state: State) => runs(state, /\/etcd$/) },
+  { name: 'kubelet', isReached: (state: State) => runs(state, /\/kubelet$/) },
+];
+type Phase = (typeof phases)[number];
+
+const instanceOf = ({ name }: Phase): string => `harness-${name}`;
+
+test.runIf(canRun)('nothing is left when the harness itself is killed at any time of starting a cluster', async () => {
+  const idle = await machine();
+  await Promise.all(phases.map(killedStart));
+  // Killed before it wrote down which interface it takes: the kernel removes that a moment after the processes.
+  await machineAsBefore(idle);
 });
+
+async function killedStart(phase: Phase): Promise<void> {
+  const instance = instanceOf(phase);
+  const dir = instanceDir(readSettings().stateDir, instance);
+  const harness = spawn('node', [mainFile, 'up', '--provider', 'local', '--instance', instance], { stdio: 'ignore' });
+  const reached = async (): Promise<State | undefined> => {
+    const state = await readState(dir);
+    return state !== undefined && phase.isReached(state) ? state : undefined;
+  };
+  const options = { what: `the start of a cluster to have come to ${phase.name}`, timeoutMs: 120_000, everyMs: 10 };
+  const state = await waitFor(reached, options).finally(() => harness.kill('SIGKILL'));
+  const latest = (await readState(dir)) ?? state;
+  await (await local(instance)).down();
+  expectGone(latest);
+  await waitFor(() => mentionsOf(dir).length === 0, { what: 'every process of the cluster to be gone' });
+}
+
+function runs(state: State, program: RegExp): boolean {
+  const namespace = namespaceOf(state.init.pid);
+  return namespace !== undefined && processesIn(namespace).some(({ command }) => program.test(command[0] ?? ''));
+}
+
+async function up(instance: string): Promise<ClusterHandle> {
+  return (await local(instance)).up();
+}
 
 async function runPod(handle: ClusterHandle): Promise<void> {
   const container = { name: 'pause', image: 'localhost/matrix-operator-pause:1', imagePullPolicy: 'Never' };
@@ -223,14 +254,16 @@ function read(pid: string, file: string): string {
   }
 }
 
-/** What a cluster could leave on the machine outside of its own namespaces. */
+/** What a cluster could leave on the machine outside of its own namespaces; clusters of others come and go meanwhile. */
 async function machine(): Promise<object> {
   const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
   const iptables = findProgram('iptables-save');
+  const routes = (await runCommand('ip', ['route', 'show', 'table', 'all'])).split('\n');
+  const links = await linksOfOthers();
   return {
     mounts: readFileSync('/proc/self/mounts', 'utf8'),
-    interfaces: readdirSync('/sys/class/net'),
-    routes: await runCommand('ip', ['route', 'show', 'table', 'all']),
+    interfaces: readdirSync('/sys/class/net').filter((name) => !links.includes(name)),
+    routes: routes.filter((route) => !links.some((link) => route.includes(` dev ${link} `))),
     rules: await runCommand('nft', ['list', 'tables']),
     iptables: iptables === undefined ? '' : (await runCommand(iptables, [])).replace(/^#.*$/gm, ''),
     namedNetworks: [...list('/run/netns'), ...list('/var/run/netns')],
@@ -239,4 +272,19 @@ async function machine(): Promise<object> {
       existsSync,
     ),
   };
+}
+
+/** Interfaces that clusters other than those of this file have written down. */
+async function linksOfOthers(): Promise<string[]> {
+  const { stateDir } = readSettings();
+  const others = existsSync(stateDir) ? readdirSync(stateDir).filter((name) => !name.startsWith('harness-')) : [];
+  const states = await Promise.all(others.map((name) => readState(join(stateDir, name))));
+  return states.flatMap((state) => (state?.slot === undefined ? [] : [`mxo${state.slot}`]));
+}
+
+/** A cluster of somebody else that has just taken its interface has not written it down yet. */
+async function machineAsBefore(before: object): Promise<void> {
+  await waitFor(async () => isDeepStrictEqual(await machine(), before), { what: 'the machine to be as before' }).catch(
+    async () => expect(await machine()).toEqual(before),
+  );
 }
