@@ -2,9 +2,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
 import { helm, kubectl } from '../cluster/clients.ts';
 import type { ClusterHandle } from '../cluster/cluster.ts';
+import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { documentedCommands } from '../support/documented-commands.ts';
 import { kubectlMatrix } from '../support/kubectl-matrix.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { apiOf, PODS } from './support/api.ts';
+import { OPERATOR_PODS } from './support/pods.ts';
 import {
   apply,
   chartValues,
@@ -57,7 +60,7 @@ afterAll(async () => {
   await kubectl(handle, ['delete', 'secret', 'life', '--namespace', OPERATOR_NAMESPACE, '--ignore-not-found']);
 });
 
-/** The server's login beside the operator: it is there until the last database of a deleted namespace is dropped. */
+/** The server's login beside the operator, for the one; the other has it in its own namespace, which is deleted with it. */
 async function offerServer(login: Readonly<Record<string, string>>): Promise<void> {
   const text = (key: string) => Buffer.from(login[key] ?? '', 'base64').toString('utf8');
   const stringData = {
@@ -66,7 +69,7 @@ async function offerServer(login: Readonly<Record<string, string>>): Promise<voi
     username: text('username'),
     password: text('password'),
     tls: 'Disable',
-    namespaces: DROPS,
+    namespaces: KEEPS,
   };
   const metadata = { name: 'life', labels: { 'matrix-operator.dev/database-server': 'life' } };
   await apply(handle, JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, stringData }), OPERATOR_NAMESPACE);
@@ -77,8 +80,8 @@ async function create(namespace: string): Promise<void> {
   const server = { host: `postgres.${NAMESPACE}.svc`, adminSecretRef: { name: 'admin' } };
   const way =
     namespace === DROPS
-      ? { database: { serverRef: { name: 'life' } }, deletion: { policy: 'Delete', confirm: serverName } }
-      : { database: { server, tls: { mode: 'Disable' } } };
+      ? { database: { server, tls: { mode: 'Disable' } }, deletion: { policy: 'Delete', confirm: serverName } }
+      : { database: { serverRef: { name: 'life' } } };
   const spec = { serverName, federation: { selfCheck: 'Off' }, ...way };
   await apply(handle, JSON.stringify({ ...HEAD, spec }), namespace);
 }
@@ -90,7 +93,7 @@ async function ready(namespace: string, replicas = 1): Promise<void> {
       const isCurrent = view.status.observedGeneration === view.metadata.generation;
       return isCurrent && condition(view, 'Ready')?.status === 'True' && view.status.readyReplicas === replicas;
     },
-    { what: `${namespace}/${NAME} to be Ready with ${replicas}`, timeoutMs: 120_000, everyMs: 250 },
+    { what: `${namespace}/${NAME} to be Ready with ${replicas}`, timeoutMs: 120_000, everyMs: 100 },
   );
 }
 
@@ -138,12 +141,19 @@ async function operators() {
   return objects('pods', ['--namespace', OPERATOR_NAMESPACE, '-l', 'app.kubernetes.io/name=matrix-operator']);
 }
 
+async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 /** The sum of a counter over the operator's pods. */
 async function counted(counter: string): Promise<number> {
   let sum = 0;
-  for (const { metadata } of await operators()) {
+  const pods = await apiOf(handle).list(PODS, { namespace: OPERATOR_NAMESPACE, labelSelector: OPERATOR_PODS });
+  for (const { metadata } of pods.items) {
     const path = `/api/v1/namespaces/${OPERATOR_NAMESPACE}/pods/${metadata.name}:8080/proxy/metrics`;
-    const text = await kubectl(handle, ['get', '--raw', path]);
+    const text = await textOf(await apiOf(handle).streamRaw(path, {}));
     for (const [, value] of text.matchAll(new RegExp(`^matrix_operator_${counter}(?:\\{.*\\})? (\\S+)$`, 'gm')))
       sum += Number(value);
   }
@@ -211,7 +221,7 @@ test('a key is rotated on every replica, with the waits that depend on other ser
   await waitFor(async () => ![old, ''].includes(await active()), {
     what: 'another key to sign',
     timeoutMs: 120_000,
-    everyMs: 500,
+    everyMs: 250,
   });
   expect(await publishedKeys(KEEPS)).toContain(await active());
 });
@@ -244,14 +254,14 @@ test('deleted and applied again, the resource takes back its database and its ke
   });
 });
 
-test('their namespaces deleted, both are gone within a minute; one database is dropped, the other stays', async () => {
+test('their namespaces deleted, both go; one database is dropped although the login for it went too, the other stays', async () => {
   const databases = [await field(KEEPS, '.status.database.name'), await field(DROPS, '.status.database.name')];
   await kubectl(handle, ['delete', 'namespace', KEEPS, DROPS, '--wait=false']);
-  const left = async () => kubectl(handle, ['get', 'namespace', KEEPS, DROPS, '--ignore-not-found', '-o', 'name']);
-  await waitFor(async () => (await left()).trim() === '', {
+  const isGone = async (name: string) => (await apiOf(handle).get(KINDS.namespace, { name })) === undefined;
+  await waitFor(async () => (await isGone(KEEPS)) && (await isGone(DROPS)), {
     what: 'both namespaces to be gone',
-    timeoutMs: 60_000,
-    everyMs: 500,
+    timeoutMs: 180_000,
+    everyMs: 100,
   });
   const ask =
     'PGPASSWORD="$POSTGRES_PASSWORD" exec /usr/lib/postgresql/*/bin/psql -h 127.0.0.1 -U "$POSTGRES_USER" -Atc "select datname from pg_database"';
