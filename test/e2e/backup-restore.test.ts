@@ -4,7 +4,7 @@ import { kubectl, portForward } from '../cluster/clients.ts';
 import type { ClusterHandle } from '../cluster/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { apply, condition, getHomeserver, NAMESPACE as QUICKSTART } from './support/quickstart.ts';
-import { S3, startS3 } from './support/s3-pod.ts';
+import { S3, S3_SECRET, startS3 } from './support/s3-pod.ts';
 import { call, history, logIn, newSession } from './support/session.ts';
 import { cluster } from './support/setup.ts';
 import { Traffic } from './support/traffic.ts';
@@ -14,7 +14,7 @@ const SERVER_NAME = 'kept.localhost';
 
 const Secret = z.looseObject({ data: z.record(z.string(), z.string()) });
 
-/** A namespace with an S3 server and the Secrets that the resources name. */
+/** A namespace with the Secrets that the resources name. */
 async function prepare(handle: ClusterHandle): Promise<void> {
   await kubectl(handle, ['create', 'namespace', NAMESPACE]);
   const admin = await kubectl(handle, ['get', 'secret', 'postgres-admin', '--namespace', QUICKSTART, '-o', 'json']);
@@ -27,9 +27,9 @@ async function prepare(handle: ClusterHandle): Promise<void> {
       metadata: { name: 'backup-key' },
       stringData: { key: 'a text to encrypt with, of 32 characters' },
     },
+    S3_SECRET,
   ];
   await apply(handle, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), NAMESPACE);
-  await startS3(handle, NAMESPACE);
 }
 
 const store = () => ({ s3: S3(NAMESPACE), encryptionSecretRef: { name: 'backup-key', key: 'key' } });
@@ -92,7 +92,8 @@ test('a server that is lost with its database comes back from S3: its users, the
   const handle = await cluster();
   await prepare(handle);
   const backup = { ...store(), schedule: '@yearly', drillSchedule: '@yearly' };
-  await applyServer(handle, 'chat', { backup, deletion: { policy: 'Delete', confirm: SERVER_NAME } });
+  const deletion = { policy: 'Delete', confirm: SERVER_NAME };
+  await Promise.all([startS3(handle, NAMESPACE), applyServer(handle, 'chat', { backup, deletion })]);
   const { session, said, keys } = await talk(handle);
   expect(said.length).toBeGreaterThanOrEqual(20);
   await runNow(handle, 'backup', 'latestID');

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { withProcessLock } from '../process-lock.ts';
 import { step } from '../progress.ts';
-import { archivePath, type ImageBuild, type ImageEngine } from './engine.ts';
+import { archivePath, prepareArchives, type ImageBuild, type ImageEngine } from './engine.ts';
 
 /** An image as a file and the name it has in a cluster once loaded. */
 export interface BuiltImage {
@@ -16,16 +16,19 @@ export async function buildImage(
   digest: string,
   image: ImageBuild,
 ): Promise<BuiltImage> {
+  const archive = archivePath(name, digest);
+  const built = { archive, reference: image.reference };
+  if (existsSync(archive)) return built;
   return withProcessLock('images', 'another process builds an image', async () => {
-    const archive = await archivePath(name, digest);
-    if (existsSync(archive)) return { archive, reference: image.reference };
+    if (existsSync(archive)) return built;
+    await prepareArchives(name, archive);
     await step(`building the image ${image.reference} with ${engine.name}`, async () => {
       await engine.build(image);
       await engine.save(image.reference, archive);
     });
     const [repository, tag] = partsOf(image.reference);
     await engine.prune(repository, engine.name === 'docker' ? tag : undefined); // with buildah the archive is all we need
-    return { archive, reference: image.reference };
+    return built;
   });
 }
 

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ensurePrograms } from '../local/packages.ts';
 import { canRun, runCommand, tryCommand } from '../run-command.ts';
 import { readSettings } from '../settings.ts';
@@ -122,14 +122,17 @@ async function written(archive: string, write: (draft: string) => Promise<unknow
 
 const KEPT_ARCHIVES = 3;
 
-/** Where the archive of an image with these inputs is, and room for it: all but the newest two others are removed. */
-export async function archivePath(name: string, digest: string): Promise<string> {
-  const dir = join(readSettings().cacheDir, 'images');
+/** Where the archive of an image with these inputs is. */
+export function archivePath(name: string, digest: string): string {
+  return join(readSettings().cacheDir, 'images', `${name}-${digest}.tar`);
+}
+
+/** Makes room for an archive: all but the newest two others of the name are removed. */
+export async function prepareArchives(name: string, wanted: string): Promise<void> {
+  const dir = dirname(wanted);
   await mkdir(dir, { recursive: true });
-  const wanted = `${name}-${digest}.tar`;
-  const others = (await readdir(dir)).filter((file) => file.startsWith(`${name}-`) && file !== wanted);
+  const others = (await readdir(dir)).filter((file) => file.startsWith(`${name}-`) && join(dir, file) !== wanted);
   const dated = await Promise.all(others.map(async (file) => ({ file, at: (await stat(join(dir, file))).mtimeMs })));
   const old = dated.sort((one, other) => other.at - one.at).slice(KEPT_ARCHIVES - 1);
   for (const { file } of old) await rm(join(dir, file), { force: true });
-  return join(dir, wanted);
 }

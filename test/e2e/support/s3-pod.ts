@@ -9,7 +9,7 @@ const BUCKET = 'example-backup';
 const REGION = 'eu-central-1';
 const PORT = 7070;
 
-/** The bucket as `spec.backup.s3` names it, with credentials in the Secret `backup-s3` of the same namespace. */
+/** The bucket as `spec.backup.s3` names it, with credentials in the Secret `backup-s3` (below) of the same namespace. */
 export const S3 = (namespace: string) => ({
   bucket: BUCKET,
   region: REGION,
@@ -18,13 +18,15 @@ export const S3 = (namespace: string) => ({
   credentialsSecretRef: { name: 'backup-s3' },
 });
 
-/** Runs an S3 server with one empty bucket as a pod of the namespace, and writes the Secret with its credentials. */
+/** The credentials of the bucket. */
+export const S3_SECRET = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'backup-s3' }, stringData: ACCESS };
+
+/** Runs an S3 server with one empty bucket as a pod of the namespace. */
 export async function startS3(handle: ClusterHandle, namespace: string): Promise<void> {
   const { provider, contextName: context, instance } = handle;
   const { archive, reference } = await s3Image();
   await (await chooseProvider({ provider, context, instance })).loadImage(archive, reference);
-  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'backup-s3' }, stringData: ACCESS };
-  const items = [secret, deployment(reference), service()];
+  const items = [deployment(reference), service()];
   await apply(handle, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), namespace);
   await kubectl(handle, ['rollout', 'status', 'deployment/s3', '--namespace', namespace, '--timeout=60s']);
 }
