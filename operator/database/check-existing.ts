@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { OperatorError } from '../errors.ts';
 import { checkCollation, checkServerName, checkTakeover } from './check-found.ts';
 import type { Refusal } from './check-found.ts';
-import { withSession } from './connect.ts';
+import { withSession } from './sessions.ts';
 import type { DatabaseLogin, Session } from './connect.ts';
 import type { AdoptPolicy, FoundInside } from './database-facts.ts';
 import { writeLedger } from './execute-plan.ts';

@@ -2,9 +2,8 @@ import { checkServerIdentity } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { QueryResultRow } from 'pg';
-import { isSilence, toFailure } from './pg-failure.ts';
+import { isSilence, isUnanswered, toFailure } from './pg-failure.ts';
 import type { Target } from './pg-failure.ts';
-import { createSessionSlots } from './session-slots.ts';
 
 /** `caCertificate` is PEM; absent: the authorities that Node brings along. */
 export interface TlsSettings {
@@ -23,6 +22,14 @@ export interface DatabaseLogin {
   readonly credentials: string;
   /** True for a login that the tenant must not learn: its name is kept out of messages. */
   readonly userIsSecret?: boolean;
+  /** Holds the session open from one use to the next; absent: each use logs in and out. */
+  readonly keeper?: SessionKeeper;
+}
+
+/** One session that several uses share, one after another. */
+export interface SessionKeeper {
+  /** Runs `work` in the session that is open for this login, or opens it. */
+  use<T>(login: DatabaseLogin, work: (session: Session) => Promise<T>): Promise<T>;
 }
 
 /** One open session. Statements time out after 30 s, locks after 10 s; search path is pg_catalog alone. */
@@ -36,7 +43,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Only for a server that no longer answers at all: its own limit is 30 s. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const CLOSE_TIMEOUT_MS = 2000;
-const slots = createSessionSlots({ perServer: 8, total: 16, waitMs: 30_000, suspectMs: 15_000 });
 
 /**
  * Set by a statement, not by start-up options, which session pools refuse. The schema is named because whoever owns the
@@ -47,21 +53,21 @@ const PREPARE = `select pg_catalog.set_config('search_path', 'pg_catalog', false
   pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
   pg_catalog.set_config('standard_conforming_strings', 'on', false)`;
 
+/** A session that is logged in. */
+export interface OpenSession {
+  readonly session: Session;
+  /** Logs out; never rejects. */
+  end(): Promise<void>;
+}
+
+/** Told of each sign of life, and of each time that a server gave none. */
+export type OnContact = (answers: boolean) => void;
+
 /**
- * Opens a session, runs `work`, closes it. At most 8 sessions to one server and 16 in all; waits up to 30 s for a turn.
- * Errors: OperatorError DatabaseUnreachable, LoginRefused, TLSInvalid, DatabaseLost (3D000), InsufficientPrivilege, LockHeld.
+ * Logs in. Errors: OperatorError DatabaseUnreachable, LoginRefused, TLSInvalid, DatabaseLost (3D000), InsufficientPrivilege,
+ * LockHeld.
  */
-export function withSession<T>(login: DatabaseLogin, work: (session: Session) => Promise<T>): Promise<T> {
-  return withTurn(login, 1, () => openSession(login, work));
-}
-
-/** Takes the turn for `count` sessions that `work` will open at the same time by `openSession`. */
-export function withTurn<T>(login: DatabaseLogin, count: number, work: () => Promise<T>): Promise<T> {
-  return slots.use(serverOf(login), count, work);
-}
-
-/** As `withSession`, inside a turn that the caller has. */
-export async function openSession<T>(login: DatabaseLogin, work: (session: Session) => Promise<T>): Promise<T> {
+export async function connect(login: DatabaseLogin, onContact: OnContact): Promise<OpenSession> {
   const target = { ...login, tlsMode: login.tls.mode };
   const client = newClient(login, target);
   // A connection that breaks between two statements is reported by the next statement.
@@ -69,21 +75,13 @@ export async function openSession<T>(login: DatabaseLogin, work: (session: Sessi
   try {
     await client.connect();
     await client.query(PREPARE);
-    slots.report(serverOf(login), true);
+    onContact(true);
   } catch (error) {
     await close(client);
-    if (isSilence(error)) slots.report(serverOf(login), false);
+    if (isSilence(error)) onContact(false);
     throw toFailure(error, target);
   }
-  try {
-    return await work(sessionOf(client, target));
-  } finally {
-    await close(client);
-  }
-}
-
-function serverOf({ host, port }: DatabaseLogin): string {
-  return `${host}:${port}`;
+  return { session: sessionOf(client, target, onContact), end: () => close(client) };
 }
 
 function newClient(login: DatabaseLogin, target: Target): pg.Client {
@@ -120,11 +118,14 @@ function tlsOptions({ host, tls: { mode, caCertificate } }: DatabaseLogin): fals
   }
 }
 
-function sessionOf(client: pg.Client, target: Target): Session {
+function sessionOf(client: pg.Client, target: Target, onContact: OnContact): Session {
+  let isBroken = false;
   async function query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     try {
       return (await client.query<Row>(text, [...values])).rows;
     } catch (error) {
+      isBroken ||= isSilence(error);
+      if (isUnanswered(error)) onContact(false);
       throw toFailure(error, target);
     }
   }
@@ -137,8 +138,8 @@ function sessionOf(client: pg.Client, target: Target): Session {
         await query('commit');
         return result;
       } catch (error) {
-        // The connection may be what broke; the server then rolls back by itself.
-        await query('rollback').catch(() => undefined);
+        // Where the connection is what broke, the server rolls back by itself, and would be waited for in vain.
+        if (!isBroken) await query('rollback').catch(() => undefined);
         throw error;
       }
     },

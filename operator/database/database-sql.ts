@@ -8,7 +8,7 @@ export type AdminAction = Exclude<DatabaseAction, 'makeLedger' | 'recordOwner'>;
 
 export interface SqlInput {
   readonly wanted: WantedDatabase;
-  /** SCRAM verifier of the tenant's password, never the password. */
+  /** SCRAM verifier of the tenant's password, never the password; empty where no action sets it. */
   readonly verifier: string;
   readonly versionNumber: number;
 }

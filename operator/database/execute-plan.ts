@@ -1,4 +1,4 @@
-import { openSession } from './connect.ts';
+import { openSession } from './sessions.ts';
 import type { DatabaseLogin, Session } from './connect.ts';
 import type { WantedDatabase } from './database-facts.ts';
 import { LEDGER_SQL, RECORD_OWNER_SQL, actAsOwnerSql, adminSql } from './database-sql.ts';
@@ -41,7 +41,7 @@ export function writeLedger(
   return session.transaction(async () => {
     // `if not exists` alone fails when two sessions create the same thing at once.
     await session.query("select pg_advisory_xact_lock(hashtextextended('matrix_operator ledger', 0))");
-    if (actions.includes('makeLedger')) for (const sql of LEDGER_SQL) await session.query(sql);
+    if (actions.includes('makeLedger')) await session.query(LEDGER_SQL.join(';\n'));
     if (actions.includes('recordOwner'))
       await session.query(RECORD_OWNER_SQL, [wanted.claim, wanted.serverName, resource]);
   });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { OperatorError } from '../errors.ts';
-import { openSession } from './connect.ts';
+import { openSession } from './sessions.ts';
 import type { DatabaseLogin, Session } from './connect.ts';
 import type {
   FoundDatabase,
@@ -15,34 +15,35 @@ import { observeInside } from './observe-inside.ts';
 import { parseMarker } from './owner-marker.ts';
 import { parseSpareMarker, spareName } from './spare-marker.ts';
 
-/** With the spare database of restore drills, if there is one. */
-const VERSION = `select current_setting('server_version_num')::integer as number,
-  split_part(current_setting('server_version'), ' ', 1) as version,
+/**
+ * Everything in one statement, because a round trip costs more than what it asks for. $1 the name, $2 the login, $3 both
+ * logins, $4 the other login, $5 the spare database. From PostgreSQL 16 on a grant of somebody else is not ours to revoke.
+ * Columns that a version lacks come out as null by way of jsonb.
+ */
+const SERVER = `select v.number, split_part(current_setting('server_version'), ' ', 1) as version,
   (select json_build_object('owner', pg_get_userbyid(d.datdba),
       'comment', coalesce(shobj_description(d.oid, 'pg_database'), ''))
-    from pg_database d where d.datname = $1) as spare`;
-/** $2: SET from PostgreSQL 16 on, MEMBER before. From 16 on a grant of somebody else is not ours to revoke. */
-const OWNER = `select shobj_description(r.oid, 'pg_authid') as comment,
-    pg_has_role(current_user, r.oid, $2) as usable,
-    exists (select from pg_auth_members m where m.roleid = r.oid and m.member = current_user::regrole
-      and ($2 = 'MEMBER' or m.grantor = current_user::regrole)) as granted
-  from pg_roles r where r.rolname = $1`;
-const LOGIN = `select l.rolconnlimit as connection_limit, coalesce(l.rolconfig, '{}') as settings,
-    exists (select from pg_auth_members m join pg_roles o on o.oid = m.roleid
-      where o.rolname = $2 and m.member = l.oid) as is_member,
-    exists (select from pg_roles o where o.rolname = $3 and o.rolcanlogin) as other_is_open
-  from pg_roles l where l.rolname = $1`;
-/** Columns that a version lacks come out as null by way of jsonb. */
-const DATABASE = `select pg_get_userbyid(d.datdba) as owner, shobj_description(d.oid, 'pg_database') as comment,
-    pg_encoding_to_char(d.encoding) as encoding, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') as provider,
-    d.datcollate as collate, d.datctype as ctype,
-    coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') as locale,
-    has_database_privilege('public', d.oid, 'connect') as public_may_connect,
-    (select count(*)::integer from pg_stat_activity a where a.datid = d.oid and a.usename = any($2)) as live_sessions
-  from pg_database d where d.datname = $1`;
+    from pg_database d where d.datname = $5) as spare,
+  (select json_build_object('comment', shobj_description(r.oid, 'pg_authid'),
+      'usable', pg_has_role(current_user, r.oid, case when v.number >= 160000 then 'SET' else 'MEMBER' end),
+      'granted', exists (select from pg_auth_members m where m.roleid = r.oid and m.member = current_user::regrole
+        and (v.number < 160000 or m.grantor = current_user::regrole)))
+    from pg_roles r where r.rolname = $1) as owner,
+  (select json_build_object('connection_limit', l.rolconnlimit, 'settings', coalesce(l.rolconfig, '{}'),
+      'is_member', exists (select from pg_auth_members m join pg_roles o on o.oid = m.roleid
+        where o.rolname = $1 and m.member = l.oid),
+      'other_is_open', exists (select from pg_roles o where o.rolname = $4 and o.rolcanlogin))
+    from pg_roles l where l.rolname = $2) as login,
+  (select json_build_object('owner', pg_get_userbyid(d.datdba), 'comment', shobj_description(d.oid, 'pg_database'),
+      'encoding', pg_encoding_to_char(d.encoding), 'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
+      'collate', d.datcollate, 'ctype', d.datctype,
+      'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+      'public_may_connect', has_database_privilege('public', d.oid, 'connect'),
+      'live_sessions', (select count(*) from pg_stat_activity a where a.datid = d.oid and a.usename = any($3)))
+    from pg_database d where d.datname = $1) as database
+  from (select current_setting('server_version_num')::integer as number) v`;
 
 const SpareRow = z.object({ owner: z.string(), comment: z.string() });
-const VersionRow = z.object({ number: z.int(), version: z.string(), spare: SpareRow.nullable() });
 const OwnerRow = z.object({ comment: z.string().nullable(), usable: z.boolean(), granted: z.boolean() });
 const LoginRow = z.object({
   connection_limit: z.int(),
@@ -61,18 +62,32 @@ const DatabaseRow = z.object({
   public_may_connect: z.boolean(),
   live_sessions: z.int(),
 });
+const ServerRow = z.object({
+  number: z.int(),
+  version: z.string(),
+  spare: SpareRow.nullable(),
+  owner: OwnerRow.nullable(),
+  login: LoginRow.nullable(),
+  database: DatabaseRow.nullable(),
+});
 
 /** What can be seen from the maintenance database, without any login of the tenant. */
 export async function observeServer(
   admin: Session,
   wanted: Pick<WantedDatabase, 'name' | 'login'>,
 ): Promise<FoundServer> {
-  const [row] = await admin.query(VERSION, [spareName(wanted.name)]);
-  const { number: versionNumber, version, spare } = VersionRow.parse(row);
-  const owner = await observeOwner(admin, wanted, versionNumber);
-  const login = await observeLogin(admin, wanted);
-  const database = await observeOutside(admin, wanted);
-  return { versionNumber, version, owner, login, database, spare: spare === null ? undefined : readSpare(spare) };
+  const { name } = wanted;
+  const logins = [`${name}_0`, `${name}_1`];
+  const [row] = await admin.query(SERVER, [name, loginRole(wanted), logins, otherLoginRole(wanted), spareName(name)]);
+  const { number: versionNumber, version, spare, owner, login, database } = ServerRow.parse(row);
+  return {
+    versionNumber,
+    version,
+    owner: owner === null ? undefined : readOwner(owner),
+    login: login === null ? undefined : readLogin(login, name),
+    database: database === null ? undefined : readDatabase(database),
+    spare: spare === null ? undefined : readSpare(spare),
+  };
 }
 
 function readSpare({ owner, comment }: z.infer<typeof SpareRow>): FoundSpare {
@@ -93,46 +108,22 @@ export async function observeDatabase(
   return { ...found, login: { ...login, accepted: inside !== undefined }, database: { ...database, inside } };
 }
 
-async function observeOwner(
-  admin: Session,
-  { name }: Pick<WantedDatabase, 'name'>,
-  version: number,
-): Promise<FoundOwner | undefined> {
-  const [row] = await admin.query(OWNER, [name, version >= 160_000 ? 'SET' : 'MEMBER']);
-  if (row === undefined) return undefined;
-  const { comment, usable, granted } = OwnerRow.parse(row);
+function readOwner({ comment, usable, granted }: z.infer<typeof OwnerRow>): FoundOwner {
   return { marker: parseMarker(comment), usable, granted };
 }
 
-async function observeLogin(
-  admin: Session,
-  wanted: Pick<WantedDatabase, 'name' | 'login'>,
-): Promise<FoundLogin | undefined> {
-  const [row] = await admin.query(LOGIN, [loginRole(wanted), wanted.name, otherLoginRole(wanted)]);
-  if (row === undefined) return undefined;
-  const found = LoginRow.parse(row);
+function readLogin(found: z.infer<typeof LoginRow>, owner: string): FoundLogin {
   return {
     connectionLimit: found.connection_limit,
     isMember: found.is_member,
-    startsAsOwner: found.settings.includes(`role=${wanted.name}`),
+    startsAsOwner: found.settings.includes(`role=${owner}`),
     otherIsOpen: found.other_is_open,
     accepted: undefined,
   };
 }
 
-async function observeOutside(
-  admin: Session,
-  { name }: Pick<WantedDatabase, 'name'>,
-): Promise<FoundDatabase | undefined> {
-  const [row] = await admin.query(DATABASE, [name, [`${name}_0`, `${name}_1`]]);
-  if (row === undefined) return undefined;
-  const {
-    comment,
-    locale,
-    public_may_connect: publicMayConnect,
-    live_sessions: liveSessions,
-    ...rest
-  } = DatabaseRow.parse(row);
+function readDatabase(found: z.infer<typeof DatabaseRow>): FoundDatabase {
+  const { comment, locale, public_may_connect: publicMayConnect, live_sessions: liveSessions, ...rest } = found;
   return {
     ...rest,
     marker: parseMarker(comment),

@@ -68,6 +68,11 @@ export function isSilence(error: unknown): boolean {
   return !(/^[0-9A-Z]{5}$/.test(code) || TLS_CODES.test(code) || NO_SSL.test(message));
 }
 
+/** True when a statement was sent and no answer came in time. */
+export function isUnanswered(error: unknown): boolean {
+  return isSilence(error) && partsOf(error).message === 'Query read timeout';
+}
+
 function sqlFailure(code: string, message: string, at: string, target: Target): Error {
   const reason = BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)];
   if (reason === undefined)

@@ -1,15 +1,17 @@
 import * as z from 'zod';
 import { OperatorError } from '../errors.ts';
 import { isOurSpare } from './check-found.ts';
-import { openSession, withTurn } from './connect.ts';
 import type { DatabaseLogin, Session } from './connect.ts';
 import type { FoundServer, WantedDatabase } from './database-facts.ts';
 import { loginRole, otherLoginRole } from './database-sql.ts';
 import { executeStep } from './execute-plan.ts';
 import { observeDatabase } from './observe-database.ts';
 import { planDatabase } from './plan-database.ts';
+import type { DatabaseStep } from './plan-database.ts';
 import type { DatabaseFacts, ProvisionResult } from './provision-result.ts';
 import { takesNoWrites } from './takes-no-writes.ts';
+import { withAdminSession } from './sessions.ts';
+import type { TenantSession } from './sessions.ts';
 import { scramVerifier } from './scram.ts';
 
 export { checkExistingDatabase } from './check-existing.ts';
@@ -23,6 +25,8 @@ export interface ProvisionInput {
   readonly password: string;
   /** `namespace/name` of the resource, for the owner row. */
   readonly resource: string;
+  /** Keeps the tenant's session for the steps that follow; absent: each use logs in and out. */
+  readonly keeper?: TenantSession;
 }
 
 /** From nothing it takes three: make, make what is inside, see that nothing is left. One more for a taken database. */
@@ -32,10 +36,11 @@ const LOCK = `select pg_advisory_lock(hashtextextended('matrix-operator ' || $1,
 const LockRow = z.object({ is_read_only: z.boolean() });
 
 /** The tenant's own login to the database that `wanted` names. */
-export function tenantLogin({ admin, wanted, password, resource }: ProvisionInput): DatabaseLogin {
+export function tenantLogin({ admin, wanted, password, resource, keeper }: ProvisionInput): DatabaseLogin {
   const { host, port, tls } = admin;
   const credentials = `database Secret of ${resource}`;
-  return { host, port, tls, database: wanted.name, username: loginRole(wanted), password, credentials };
+  const kept = keeper === undefined ? {} : { keeper };
+  return { host, port, tls, database: wanted.name, username: loginRole(wanted), password, credentials, ...kept };
 }
 
 /**
@@ -46,25 +51,22 @@ export function provisionDatabase(input: ProvisionInput): Promise<ProvisionResul
   return withLockedAdmin(input, (admin) => converge(admin, input));
 }
 
+/** What the administrator's session is opened for. */
+export type LockInput = Pick<ProvisionInput, 'admin' | 'keeper'> & { readonly wanted: Pick<WantedDatabase, 'name'> };
+
 /** Runs `work` with the administrator's session while it holds the lock on this database; room for one more session. */
-export function withLockedAdmin<T>(
-  { admin, wanted }: Pick<ProvisionInput, 'admin'> & { readonly wanted: Pick<WantedDatabase, 'name'> },
+export async function withLockedAdmin<T>(
+  { admin, wanted, keeper }: LockInput,
   work: (admin: Session) => Promise<T>,
 ): Promise<T> {
-  return withTurn(admin, 2, () =>
-    openAdmin(admin, async (session) => {
+  try {
+    return await withAdminSession(admin, keeper, async (session) => {
       const [row] = await session.query(LOCK, [wanted.name]);
       if (LockRow.parse(row).is_read_only) throw takesNoWrites(admin);
       return work(session);
-    }),
-  );
-}
-
-/** A missing maintenance database is a wrong setting, not a lost database. */
-async function openAdmin<T>(login: DatabaseLogin, work: (session: Session) => Promise<T>): Promise<T> {
-  try {
-    return await openSession(login, work);
+    });
   } catch (error) {
+    // A missing maintenance database is a wrong setting, not a lost database.
     if (!(error instanceof OperatorError) || error.reason !== 'DatabaseLost') throw error;
     throw new OperatorError('LoginRefused', `${error.message}; correct database.server.maintenanceDatabase`, error);
   }
@@ -74,19 +76,24 @@ async function openAdmin<T>(login: DatabaseLogin, work: (session: Session) => Pr
 export async function converge(admin: Session, input: ProvisionInput): Promise<ProvisionResult> {
   const { wanted, resource } = input;
   const tenant = tenantLogin(input);
-  const verifier = scramVerifier(input.password);
   let changes = 0;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const found = await observeDatabase(admin, tenant, wanted);
     const plan = planDatabase(wanted, found);
     if (plan.refusal !== undefined) return { ok: false, refusal: plan.refusal };
     if (plan.steps.length === 0) return { ok: true, facts: factsOf(wanted, found), changes };
+    const verifier = setsPassword(plan.steps) ? scramVerifier(input.password) : '';
     for (const step of plan.steps) {
       await executeStep(step, { admin, tenant, wanted, verifier, resource, versionNumber: found.versionNumber });
       changes += step.actions.length;
     }
   }
   throw new Error(`database "${wanted.name}" does not come to rest after ${MAX_ROUNDS} rounds`);
+}
+
+/** A verifier takes milliseconds to make. */
+function setsPassword(steps: readonly DatabaseStep[]): boolean {
+  return steps.some(({ actions }) => actions.includes('createLogin') || actions.includes('setPassword'));
 }
 
 function factsOf(wanted: WantedDatabase, found: FoundServer): DatabaseFacts {

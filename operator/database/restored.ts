@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { DatabaseLogin, Session } from './connect.ts';
-import { withSession } from './connect.ts';
+import { withSession } from './sessions.ts';
 
 /** What the tenant's database says of a restore into it. */
 export interface RestoredFacts {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
-import { openSession } from './connect.ts';
+import { openSession } from './sessions.ts';
 import type { DatabaseLogin, Session } from './connect.ts';
 import { loginRole, otherLoginRole } from './database-sql.ts';
 import { converge, tenantLogin, withLockedAdmin } from './provision.ts';

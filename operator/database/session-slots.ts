@@ -1,12 +1,20 @@
 import { OperatorError } from '../errors.ts';
 
+/** The right to have so many sessions to one server open. */
+export interface Turn {
+  /** Gives `count` of them back; the rest stays. */
+  release(count: number): void;
+}
+
 /** Bounds how many sessions are open at once, to one server and in all. */
 export interface SessionSlots {
-  /** Runs `work` once `count` sessions to `server` may be opened; first come first served, as far as both bounds allow. */
-  use<T>(server: string, count: number, work: () => Promise<T>): Promise<T>;
+  /** Resolves once `count` sessions to `server` may be opened; first come first served, as far as both bounds allow. */
+  take(server: string, count: number): Promise<Turn>;
+  /** Whether somebody waits for a turn at `server`. */
+  isAwaited(server: string): boolean;
   /**
-   * What a connection attempt taught. A server that did not answer is tried by one at a time for a while, and whoever waits
-   * for it fails at once, so that it holds up nobody who works with another server.
+   * What a connection attempt or a statement taught. A server that did not answer is tried by one at a time for a while, and
+   * whoever waits for it fails at once, so that it holds up nobody who works with another server.
    */
   report(server: string, answers: boolean): void;
 }
@@ -49,14 +57,21 @@ class BoundedSlots implements SessionSlots {
     this.#now = limits.now ?? (() => performance.now());
   }
 
-  async use<T>(server: string, count: number, work: () => Promise<T>): Promise<T> {
+  async take(server: string, count: number): Promise<Turn> {
     await this.#acquire(server, count);
-    try {
-      return await work();
-    } finally {
-      this.#change(server, -count);
-      this.#startWhatFits();
-    }
+    let left = count;
+    return {
+      release: (given) => {
+        const back = Math.min(given, left);
+        left -= back;
+        this.#change(server, -back);
+        this.#startWhatFits();
+      },
+    };
+  }
+
+  isAwaited(server: string): boolean {
+    return this.#waiting.some((waiter) => waiter.server === server);
   }
 
   report(server: string, answers: boolean): void {

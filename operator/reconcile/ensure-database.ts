@@ -39,8 +39,9 @@ interface Work {
 function prepare(ctx: StepContext, { references, access }: Secrets): Work {
   const { spec } = ctx.homeserver;
   const { serverName } = spec;
-  const { admin, existing } = references;
-  if (existing !== undefined) {
+  const { admin, existing: named } = references;
+  if (named !== undefined) {
+    const existing = { ...named, keeper: ctx.tenant };
     const owner = { serverName, claim: access.claim, resource: ctx.key, provisionedBefore: access.provisioned };
     return { login: existing, rotation: undefined, run: () => checkExistingDatabase(existing, owner) };
   }
@@ -58,6 +59,7 @@ function prepare(ctx: StepContext, { references, access }: Secrets): Work {
     },
     password: access.password,
     resource: ctx.key,
+    keeper: ctx.tenant,
   };
   const credentials = `Secret ${ctx.owner.namespace}/${childNames(ctx.owner.name).databaseSecret}`;
   const rotation = { ...input, isCurrent: () => isLoginCurrent(ctx, access) };

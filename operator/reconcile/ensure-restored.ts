@@ -2,7 +2,7 @@ import { KeyBundle, openKeyring } from '../../homeserver/contract/key-bundle.ts'
 import type { RestoreSource } from '../api/backup-spec.ts';
 import { deleteKeyBundle, readRestored } from '../database/restored.ts';
 import type { DatabaseLogin } from '../database/connect.ts';
-import { withSession } from '../database/connect.ts';
+import { withSession } from '../database/sessions.ts';
 import type { PodImage } from '../resources/pod-template.ts';
 import { restoreJob } from '../resources/restore-job.ts';
 import { readLedger } from '../signing-keys/ledger.ts';

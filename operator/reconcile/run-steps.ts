@@ -64,6 +64,8 @@ export async function runSteps(ctx: StepContext, children: Children): Promise<Ru
   const wanted = versionToDeploy(ctx, decision, children.deployment);
   const deployment = await deploymentStep(ctx, base, wanted);
   const verified = await verifyStep(ctx, base, { ...found, deployment, version: wanted.version });
+  // What follows works with the API server, or with the server as a whole.
+  await ctx.tenant.end();
   const retired = await retireStep(ctx, database, verified);
   const around = { objects: failingOf(objects, rendered), exposure, integrations };
   const backup = await backupStep(ctx, base, wanted);

@@ -2,6 +2,7 @@ import type { MatrixHomeserver } from '../api/matrix-homeserver.ts';
 import type { Reason } from '../api/reasons.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { GateReport } from '../conditions/observed.ts';
+import type { TenantSession } from '../database/sessions.ts';
 import { OperatorError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Owner } from '../resources/manifest.ts';
@@ -19,6 +20,8 @@ export interface StepContext {
   readonly owner: Owner;
   readonly names: ChildNames;
   readonly log: Log;
+  /** The session with the tenant's database that the steps of this run share. */
+  readonly tenant: TenantSession;
   /** Aborts when this process shall stop or leads no more: no further step is begun. */
   readonly signal: AbortSignal;
 }

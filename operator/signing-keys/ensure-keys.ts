@@ -1,4 +1,4 @@
-import { withSession } from '../database/connect.ts';
+import { withSession } from '../database/sessions.ts';
 import type { DatabaseLogin } from '../database/connect.ts';
 import type { Outside } from '../federation-check/finding.ts';
 import { generateSigningKey } from './generate.ts';
@@ -68,7 +68,7 @@ export interface EnsureKeysInput {
   /** Keys that status lists: one more witness that a key was there before. */
   readonly known: FoundKeys['known'];
   /** Public key -> older resource that uses it too. */
-  readonly usedElsewhere?: ReadonlyMap<string, string>;
+  readonly usedElsewhere?: FoundKeys['usedElsewhere'];
   /** What the server name answers to the world. */
   readonly outside?: Outside | undefined;
   /** [1] Shortens the waits T1 and T4. */

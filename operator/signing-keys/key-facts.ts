@@ -117,7 +117,7 @@ export interface FoundKeys {
   readonly known: readonly KnownKey[];
   readonly signing: SigningFacts | undefined;
   /** Public key -> older resource that uses it too. */
-  readonly usedElsewhere: ReadonlyMap<string, string>;
+  readonly usedElsewhere: Pick<ReadonlyMap<string, string>, 'get'>;
   /** What the server name answers to the world; undefined when nobody looked. */
   readonly outside: Outside | undefined;
 }

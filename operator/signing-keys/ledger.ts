@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { withSession } from '../database/connect.ts';
+import { withSession } from '../database/sessions.ts';
 import type { DatabaseLogin, Session } from '../database/connect.ts';
 import type { KeyMove, PublicKey } from './key-facts.ts';
 import { KEY_STATES, rankOf } from './key-states.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { withSession } from '../database/connect.ts';
+import { withSession } from '../database/sessions.ts';
 import type { DatabaseLogin, Session } from '../database/connect.ts';
 import type { ReplicaFacts, SigningFacts } from './key-facts.ts';
 

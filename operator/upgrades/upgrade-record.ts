@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { UpgradePlan } from '../api/upgrade-status.ts';
-import { withSession } from '../database/connect.ts';
+import { withSession } from '../database/sessions.ts';
 import type { DatabaseLogin } from '../database/connect.ts';
 import type { ServingFacts } from '../database/serving-facts.ts';
 import { readServingFacts } from '../database/serving-facts.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Session } from '../../operator/database/connect.ts';
-import { openSession } from '../../operator/database/connect.ts';
+import { openSession } from '../../operator/database/sessions.ts';
 import { dropDatabase, dropInSession } from '../../operator/database/drop-database.ts';
 import { provisionDatabase, tenantLogin } from '../../operator/database/provision.ts';
 import type { ProvisionInput } from '../../operator/database/provision.ts';

@@ -6,7 +6,9 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
 import type { MatrixHomeserver } from '../../operator/api/matrix-homeserver.ts';
-import { provisionDatabase } from '../../operator/database/provision.ts';
+import { provisionDatabase, tenantLogin } from '../../operator/database/provision.ts';
+import type { ProvisionInput } from '../../operator/database/provision.ts';
+import { createTenantSession, withSession } from '../../operator/database/sessions.ts';
 import { OperatorError } from '../../operator/errors.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import type { RunningPostgres } from '../support/embedded-postgres.ts';
@@ -294,11 +296,52 @@ test('twelve databases made at once on one server never take more than 8 session
   const results = await Promise.all(works.map((work) => provisionDatabase(work)));
   isDone = true;
   await watching;
+  const logins = await watcher.query("select sessions::int as n from pg_stat_database where datname = 'postgres'");
   await watcher.end();
   await alone.stop();
   expect(results.filter(({ ok }) => ok)).toHaveLength(12);
+  // Who waited got the session of who was before, so that twelve databases took fewer logins of the administrator.
+  expect(z.array(z.object({ n: z.int() })).parse(logins.rows)[0]?.n).toBeLessThan(12);
   expect(Math.max(...counts)).toBeGreaterThan(1);
   expect(Math.max(...counts)).toBeLessThanOrEqual(8);
+});
+
+test('the steps of a run share one session of the tenant, which has one of the 8 places while it is open', async () => {
+  const { host, port, username, password } = server.address;
+  const login = { host, port, username, password, database: 'postgres', tls: { mode: 'Disable' as const } };
+  const admin = { ...login, credentials: 'Secret x/admin' };
+  const keepers = Array.from({ length: 8 }, () => createTenantSession());
+  const inputOf = (i: number) => ({
+    admin,
+    wanted: wish(`mhs_kept_${i}`),
+    password: 'pw',
+    resource: 'test/kept',
+    ...(keepers[i] === undefined ? {} : { keeper: keepers[i] }),
+  });
+  const inputs = keepers.map((_, i) => inputOf(i));
+  const pidOf = (input: ProvisionInput) =>
+    withSession(tenantLogin(input), async (session) => {
+      const [row] = await session.query('select pg_backend_pid() as pid');
+      return z.object({ pid: z.int() }).parse(row).pid;
+    });
+  for (const input of inputs.slice(0, 7)) {
+    // The administrator's session gives its place back, the tenant's keeps one.
+    expect(await provisionDatabase(input)).toMatchObject({ ok: true });
+    expect(await pidOf(input)).toBe(await pidOf(input));
+  }
+  const last = inputs[7] ?? inputOf(7);
+  const waiting = provisionDatabase(last);
+  await keepers[0]?.end();
+  expect(await waiting).toMatchObject({ ok: true });
+  const [first] = inputs;
+  if (first === undefined) throw new Error('no input');
+  const broken = withSession(tenantLogin(inputs[1] ?? first), (session) => session.query('select nothing'));
+  await expect(broken).rejects.toThrow('nothing');
+  expect(keepers.map(({ isOpen }) => isOpen)).toEqual([false, false, true, true, true, true, true, true]);
+  await Promise.all(keepers.map((keeper) => keeper.end()));
+  await Promise.all(inputs.map((input) => pidOf(input)));
+  expect(keepers.every(({ isOpen }) => isOpen)).toBe(true);
+  await Promise.all(keepers.map((keeper) => keeper.end()));
 });
 
 function wish(name: string) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DatabaseLogin, Session } from '../../operator/database/connect.ts';
-import { openSession } from '../../operator/database/connect.ts';
+import { openSession } from '../../operator/database/sessions.ts';
 import { executeStep } from '../../operator/database/execute-plan.ts';
 import { observeDatabase } from '../../operator/database/observe-database.ts';
 import type { WantedDatabase } from '../../operator/database/plan-database.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DatabaseLogin, TlsSettings } from '../../operator/database/connect.ts';
-import { withSession } from '../../operator/database/connect.ts';
+import { withSession } from '../../operator/database/sessions.ts';
 import type { RunningPostgres } from '../support/embedded-postgres.ts';
 import { startPostgres } from '../support/embedded-postgres.ts';
 import { postgresBinaries } from '../support/postgres-binaries.ts';
