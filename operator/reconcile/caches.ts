@@ -20,7 +20,13 @@ import { httpRouteCopy, ingressCopy } from './route-copies.ts';
 export interface Cache<Kept> {
   get(key: string): Kept | undefined;
   values(): readonly Kept[];
+  /** By what a copy can be found, without a look at all others; see the terms below. */
+  find(term: string): readonly Kept[];
 }
+
+/** Terms of the caches. Children are found by the queue key of their owner. */
+export const serverNameTerm = (serverName: string): string => `server ${serverName}`;
+export const publicKeyTerm = (publicKey: string): string => `key ${publicKey}`;
 
 export interface Caches {
   readonly homeservers: Cache<HomeserverCopy>;
@@ -33,6 +39,9 @@ export interface Caches {
   owned(kind: OwnedKind): Cache<ChildCopy>;
   /** Whether a namespace is known to be being deleted; never where only single namespaces are watched. */
   isTerminating(namespace: string): boolean;
+  readonly configMaps: Cache<ConfigMapCopy>;
+  /** Whether the Secrets and ConfigMaps of a namespace are watched: then what is not in the caches is most likely not there. */
+  seesSecrets(namespace: string): boolean;
   /** Version of a Secret or ConfigMap; undefined where it is not there or not watched. */
   versionOf(resource: Resource, name: ObjectName): string | undefined;
   /** Tells the caches of children what was written, which is no news then. */
@@ -81,19 +90,26 @@ export function createCaches(options: CacheOptions): { caches: Caches; reflector
     reflectors.optional.push(...made);
     return joined(made);
   };
-  const homeservers = watch({ resource: KINDS.homeserver, keep: homeserverCopy, keysOf: ({ key }) => [key] });
+  const homeservers = watch({
+    resource: KINDS.homeserver,
+    keep: homeserverCopy,
+    keysOf: ({ key }) => [key],
+    termsOf: homeserverTerms,
+  });
   discovery.onChange(() => {
     for (const { key } of homeservers.values()) options.onKey(key);
   });
-  const secretNamespaces = options.secretNamespaces === 'all' ? watchedNamespaces : options.secretNamespaces;
+  const secretNamespaces: readonly (string | undefined)[] =
+    options.secretNamespaces === 'all' ? watchedNamespaces : options.secretNamespaces;
   const secrets = watch({ ...OWN_SECRETS, keysOf: ownerKeys }, secretNamespaces);
-  const configMaps = watch({ ...OWN_CONFIG_MAPS, keysOf: ownerKeys }, secretNamespaces);
+  const configMaps = watch({ ...OWN_CONFIG_MAPS, keysOf: ownerKeys, termsOf: ownerKeys }, secretNamespaces);
+  const seesSecrets = (namespace: string) => secretNamespaces.some((one) => one === undefined || one === namespace);
   const theirs = watch({ ...USER_SECRETS, keysOf: (secret) => usersOf(secret, homeservers) }, secretNamespaces);
   const entries = watch({ ...SERVER_ENTRIES, keysOf: (entry) => usersOfServer(entry, homeservers) }, [
     options.operatorNamespace,
   ]);
   const caches = ownedCaches((kind, keep) => {
-    const wanted = { resource: kind, keep, labelSelector: HOMESERVER_LABEL, keysOf: ownerKeys };
+    const wanted = { resource: kind, keep, labelSelector: HOMESERVER_LABEL, keysOf: ownerKeys, termsOf: ownerKeys };
     return kind.optional ? watchOptional(wanted) : watch(wanted);
   });
   const markers = new Map<Resource, Cache<Marker>>([
@@ -111,7 +127,10 @@ export function createCaches(options: CacheOptions): { caches: Caches; reflector
   const terminating = watchNamespaces(options, homeservers);
   reflectors.optional.push(...terminating);
   const isTerminating = (namespace: string) => terminating.some((reflector) => reflector.get(namespace) !== undefined);
-  return { caches: { homeservers, ...caches, isTerminating, versionOf, assume, assumeStatus }, reflectors };
+  return {
+    caches: { homeservers, configMaps, ...caches, isTerminating, seesSecrets, versionOf, assume, assumeStatus },
+    reflectors,
+  };
 }
 
 /** The namespaces that are being deleted. Not waited for at the start: without this right all else works. */
@@ -136,7 +155,10 @@ type WatchChildren = <Kept extends ChildCopy>(kind: OwnedKind, keep: (object: Ku
 /** One cache a kind; those whose status matters keep more than the usual. */
 function ownedCaches(
   watchChildren: WatchChildren,
-): Omit<Caches, 'homeservers' | 'isTerminating' | 'versionOf' | 'assume' | 'assumeStatus'> {
+): Omit<
+  Caches,
+  'homeservers' | 'configMaps' | 'isTerminating' | 'seesSecrets' | 'versionOf' | 'assume' | 'assumeStatus'
+> {
   const deployments = watchChildren(OWNED_KINDS.deployment, deploymentCopy);
   const jobs = watchChildren(OWNED_KINDS.job, jobCopy);
   const claims = watchChildren(OWNED_KINDS.persistentVolumeClaim, claimCopy);
@@ -159,7 +181,7 @@ function ownedCaches(
   return { deployments, jobs, claims, ingresses, httpRoutes, owned };
 }
 
-type WatchKind<Kept> = Pick<ReflectorOptions<Kept>, 'resource' | 'keep' | 'keysOf' | 'labelSelector'>;
+type WatchKind<Kept> = Pick<ReflectorOptions<Kept>, 'resource' | 'keep' | 'keysOf' | 'termsOf' | 'labelSelector'>;
 
 /** What is kept of Secrets and ConfigMaps: never their data. */
 interface Marker {
@@ -176,8 +198,29 @@ const marker = ({ metadata }: KubeObject): Marker => ({
   labels: metadata.labels ?? {},
 });
 
+/** What is kept of a configuration. */
+export interface ConfigMapCopy extends Marker {
+  readonly uid: string;
+  readonly createdAt: string;
+  readonly ownerUids: readonly string[];
+}
+
+/** Trims a configuration down to what pruning needs. */
+export const configMapCopy = (object: KubeObject): ConfigMapCopy => ({
+  ...marker(object),
+  uid: object.metadata.uid,
+  createdAt: object.metadata.creationTimestamp ?? '',
+  ownerUids: (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
+});
+
+function homeserverTerms({ resource }: HomeserverCopy): string[] {
+  if (resource === undefined) return [];
+  const keys = (resource.status.signingKeys ?? []).flatMap(({ publicKey }) => publicKey ?? []);
+  return [serverNameTerm(resource.spec.serverName), ...keys.map(publicKeyTerm)];
+}
+
 const OWN_SECRETS = { resource: KINDS.secret, keep: marker, labelSelector: HOMESERVER_LABEL };
-const OWN_CONFIG_MAPS = { resource: KINDS.configMap, keep: marker, labelSelector: HOMESERVER_LABEL };
+const OWN_CONFIG_MAPS = { resource: KINDS.configMap, keep: configMapCopy, labelSelector: HOMESERVER_LABEL };
 const USER_SECRETS = { resource: KINDS.secret, keep: marker, labelSelector: `${WATCH_LABEL}=true` };
 
 const SERVER_ENTRIES = { resource: KINDS.secret, keep: marker, labelSelector: DATABASE_SERVER_LABEL };
@@ -208,5 +251,6 @@ function joined<Kept>(reflectors: readonly Cache<Kept>[]): Cache<Kept> {
       return undefined;
     },
     values: () => reflectors.flatMap((reflector) => reflector.values()),
+    find: (term) => reflectors.flatMap((reflector) => reflector.find(term)),
   };
 }

@@ -5,7 +5,7 @@ import { newPassword } from '../database/rotate-login.ts';
 import type { NextLogin } from '../database/rotate-login.ts';
 import { PASSWORD_VERSION_ANNOTATION, PROVISIONED_ANNOTATION, databaseSecret } from '../resources/secrets.ts';
 import { SERVER_NAME_ANNOTATION } from '../resources/labels.ts';
-import { createOrRead } from './create-or-read.ts';
+import { findOrCreate } from './create-or-read.ts';
 import { KINDS, MANAGERS } from './kinds.ts';
 import type { SecretData } from './secret-data.ts';
 import { readSecret } from './secret-data.ts';
@@ -38,15 +38,12 @@ type Ensured =
  * new. A Secret made anew gets the login role that was not in use: pods with the old one keep their connections.
  */
 export async function ensureDatabaseSecret(ctx: StepContext, admin: DatabaseLogin | undefined): Promise<Ensured> {
-  const { env, owner, names, homeserver } = ctx;
-  const found = await readSecret(env.client, { namespace: owner.namespace, name: names.databaseSecret });
-  const belongsTo = found?.annotations[SERVER_NAME_ANNOTATION] ?? homeserver.spec.serverName;
+  const { names, homeserver } = ctx;
+  const fresh = () => manifestOf(ctx, wantedAccess(ctx, admin, undefined));
+  const found = await findOrCreate(ctx, names.databaseSecret, fresh);
+  const belongsTo = found.annotations[SERVER_NAME_ANNOTATION] ?? homeserver.spec.serverName;
   if (belongsTo !== homeserver.spec.serverName) return { ok: false, message: otherServer(ctx, belongsTo) };
   const wanted = wantedAccess(ctx, admin, found);
-  if (found === undefined) {
-    const created = await createOrRead(ctx, manifestOf(ctx, wanted));
-    return { ok: true, access: { ...wantedAccess(ctx, admin, created), secret: created } };
-  }
   if (sameValues(found.values, wanted.values)) return { ok: true, access: { ...wanted, secret: found } };
   return { ok: true, access: { ...wanted, secret: await update(ctx, wanted, found) } };
 }

@@ -6,6 +6,7 @@ import { networkPolicy } from '../resources/network-policy.ts';
 import { podDisruptionBudget } from '../resources/pod-disruption-budget.ts';
 import { serviceAccount } from '../resources/service-account.ts';
 import { serviceMonitor } from '../resources/service-monitor.ts';
+import { isAlreadyExists } from '../runtime/kube-error.ts';
 import type { Child } from './ensure-children.ts';
 import { ensureChildren } from './ensure-children.ts';
 import { KINDS, MANAGERS, OWNED_KINDS } from './kinds.ts';
@@ -59,12 +60,16 @@ function databasePort({ spec, status }: MatrixHomeserver): number {
 export async function ensureConfigMap(ctx: StepContext, resolved: Resolved): Promise<string> {
   const { env, owner, names } = ctx;
   const name = names.config(resolved.configHash);
-  if (env.caches.versionOf(KINDS.configMap, { namespace: owner.namespace, name }) !== undefined) return name;
-  const found = await env.client.get(KINDS.configMap, { namespace: owner.namespace, name });
-  if (found === undefined) {
+  const { namespace } = owner;
+  if (env.caches.versionOf(KINDS.configMap, { namespace, name }) !== undefined) return name;
+  const isSeen = env.caches.seesSecrets(namespace);
+  if (!isSeen && (await env.client.get(KINDS.configMap, { namespace, name })) !== undefined) return name;
+  try {
     const manifest = configMap(owner, resolved.configYaml, resolved.configHash);
-    await env.client.apply(KINDS.configMap, manifest, MANAGERS.children);
+    await env.client.create(KINDS.configMap, manifest, MANAGERS.children);
     env.metrics.writes.inc({ kind: 'ConfigMap' });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
   }
   return name;
 }

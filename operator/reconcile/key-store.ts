@@ -1,5 +1,5 @@
 import type { SigningKey } from '../signing-keys/generate.ts';
-import type { KeyStore } from '../signing-keys/ensure-keys.ts';
+import type { KeyStore, StoredKey } from '../signing-keys/ensure-keys.ts';
 import { keySecretData, readKeySecret, readRemembered } from '../signing-keys/key-secret.ts';
 import type { Remembered, UnreadableKey } from '../signing-keys/key-facts.ts';
 import { readSigningKeyFile } from '../signing-keys/signing-key-file.ts';
@@ -21,15 +21,16 @@ type Halves = Pick<KeyStore, 'readKey' | 'createKey' | 'noteKey' | 'deleteKey'>;
 function halves({ env, owner, names, homeserver }: StepContext): Halves {
   const { namespace } = owner;
   const read = new Map<string, KubeObject>();
+  // A key is looked at several times in a run, and to derive its public half takes a millisecond.
+  const parsed = new WeakMap<KubeObject, StoredKey | UnreadableKey>();
   return {
     async readKey(name) {
       const object = await env.client.get(KINDS.secret, { namespace, name: names.keySecret(name) });
       if (object === undefined) return undefined;
       read.set(name, object);
-      const key = readKeySecret(object['data']);
-      if ('unreadable' in key) return key;
-      const { [STATE_ANNOTATION]: state, [EXPIRED_ANNOTATION]: end } = object.metadata.annotations ?? {};
-      return { ...key, remembers: readRemembered(state, end) };
+      const key = parsed.get(object) ?? storedKey(object);
+      parsed.set(object, key);
+      return key;
     },
     async createKey(name: string, key: SigningKey): Promise<void> {
       const { serverName } = homeserver.spec;
@@ -54,6 +55,13 @@ function halves({ env, owner, names, homeserver }: StepContext): Halves {
       if (object !== undefined) await deleteSecret({ env }, object);
     },
   };
+}
+
+function storedKey(object: KubeObject): StoredKey | UnreadableKey {
+  const key = readKeySecret(object['data']);
+  if ('unreadable' in key) return key;
+  const { [STATE_ANNOTATION]: state, [EXPIRED_ANNOTATION]: end } = object.metadata.annotations ?? {};
+  return { ...key, remembers: readRemembered(state, end) };
 }
 
 async function readBrought(

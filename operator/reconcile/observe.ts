@@ -1,5 +1,4 @@
 import { objectKey } from '../runtime/kube-object.ts';
-import { HOMESERVER_LABEL } from '../resources/labels.ts';
 import type { DeploymentCopy, JobCopy } from './child-copies.ts';
 import type { StepContext } from './step.ts';
 
@@ -13,8 +12,6 @@ export function observeChildren({ env, owner, names }: StepContext): Children {
   const { caches } = env;
   return {
     deployment: caches.deployments.get(objectKey({ namespace: owner.namespace, name: names.deployment })),
-    jobs: caches.jobs
-      .values()
-      .filter((job) => job.namespace === owner.namespace && job.labels[HOMESERVER_LABEL] === owner.name),
+    jobs: caches.jobs.find(objectKey(owner)),
   };
 }

@@ -1,9 +1,9 @@
-import type { Status } from '../api/status.ts';
+import { createTenantSession } from '../database/sessions.ts';
 import { childNames } from '../resources/names.ts';
 import { KubeError, isConflict, isNotFound, isTransient } from '../runtime/kube-error.ts';
 import type { Verdict } from '../runtime/work-queue.ts';
 import { announce, tellNews } from './announce.ts';
-import { buildPausedStatus, buildSeenStatus, buildStatus } from './build-status.ts';
+import { buildPausedStatus, buildStatus } from './build-status.ts';
 import { deleteResource } from './delete-resource.ts';
 import { endWithNamespace } from './end-with-namespace.ts';
 import { ensureFinalizer } from './finalizer.ts';
@@ -11,6 +11,7 @@ import type { Environment } from './environment.ts';
 import { observeChildren } from './observe.ts';
 import { findingsOf } from './findings.ts';
 import { runSteps } from './run-steps.ts';
+import { tellingSeen } from './seen-status.ts';
 import { outcomesOf } from './step-results.ts';
 import type { StepContext } from './step.ts';
 import { upgradeNews } from './upgrade-news.ts';
@@ -58,6 +59,8 @@ async function reconcileOnce(env: Environment, key: string, signal: AbortSignal)
   } catch (error) {
     if (signal.aborted) return { next: 'done' };
     return verdictOnFailure(ctx, error);
+  } finally {
+    await ctx.tenant.end();
   }
 }
 
@@ -72,24 +75,19 @@ function verdictOnFailure({ log }: StepContext, error: unknown): Verdict {
 }
 
 async function run(ctx: StepContext): Promise<Verdict> {
-  const { metadata, status } = ctx.homeserver;
-  const isNew = metadata.generation !== status.observedGeneration;
-  const seen = isNew ? buildSeenStatus(ctx) : status;
-  const resourceVersion = await writeStatus(ctx, seen, metadata.resourceVersion);
-  const running = isNew ? withStatus(ctx, seen) : ctx;
-  const children = observeChildren(running);
-  const steps = await runSteps(running, children);
-  const found = findingsOf(running, steps, children);
-  const next = buildStatus(running, found);
+  const children = observeChildren(ctx);
+  const { result: steps, told } = await tellingSeen(ctx, () => runSteps(ctx, children));
+  const found = findingsOf(told, steps, children);
+  const next = buildStatus(told, found);
   const news = upgradeNews({
-    before: status.upgrade,
+    before: told.homeserver.status.upgrade,
     next: next.upgrade,
     accepted: found.upgrade?.facts.record?.plan,
     why: found.observed.gates,
   });
-  await tellNews(running, news);
-  await writeStatus(running, next, resourceVersion);
-  await announce(running, next.conditions, news);
+  await tellNews(told, news);
+  await writeStatus(told, next, told.homeserver.metadata.resourceVersion);
+  await announce(told, next.conditions, news);
   const { keys } = steps.results;
   const wishMs = keys.state === 'done' ? keys.value.lookAfterMs : undefined;
   return verdictOf(outcomesOf(steps.results), Math.random, wishMs);
@@ -115,6 +113,7 @@ function contextOf(
     owner: { name, namespace, uid },
     names: childNames(name),
     log: env.log.child({ namespace, name, generation }),
+    tenant: createTenantSession(),
     signal,
   };
 }
@@ -123,8 +122,4 @@ function withVersion(ctx: StepContext, resourceVersion: string): StepContext {
   const { homeserver } = ctx;
   if (homeserver.metadata.resourceVersion === resourceVersion) return ctx;
   return { ...ctx, homeserver: { ...homeserver, metadata: { ...homeserver.metadata, resourceVersion } } };
-}
-
-function withStatus(ctx: StepContext, status: Status): StepContext {
-  return { ...ctx, homeserver: { ...ctx.homeserver, status } };
 }

@@ -7,6 +7,7 @@ import type { Catalogue } from '../upgrades/catalogue.ts';
 import type { Deployed } from '../upgrades/plan-upgrade.ts';
 import { unknownVersion } from '../upgrades/plan-upgrade.ts';
 import { isNewerMinor } from '../upgrades/semver.ts';
+import { serverNameTerm } from './caches.ts';
 import { digestOf } from './digest.ts';
 import type { Environment, ReconcileSettings } from './environment.ts';
 import type { Blocked, StepContext, StepResult } from './step.ts';
@@ -107,13 +108,10 @@ function repositoryOf(image: string): string {
 export function findServerNameConflict(env: Environment, homeserver: MatrixHomeserver): Blocked | undefined {
   const { metadata, spec } = homeserver;
   const older = env.caches.homeservers
-    .values()
+    .find(serverNameTerm(spec.serverName))
     .map(({ resource }) => resource)
     .filter((other) => other !== undefined)
-    .find(
-      (other) =>
-        other.metadata.uid !== metadata.uid && other.spec.serverName === spec.serverName && isOlder(other, homeserver),
-    );
+    .find((other) => other.metadata.uid !== metadata.uid && isOlder(other, homeserver));
   if (older === undefined) return undefined;
   const { namespace, name } = older.metadata;
   return blocked(

@@ -78,9 +78,15 @@ class KubeLease implements LeaderLease {
       stop.throwIfAborted();
       const asked = performance.now();
       if ((await this.#attempt()) === 'ours') return this.#hold(asked);
-      // Jitter keeps several candidates from always colliding in the same moment.
-      await sleep(this.#timing.renewMs * (0.8 + 0.4 * Math.random()), undefined, { signal: stop });
+      await sleep(this.#lookAfterMs(), undefined, { signal: stop });
     }
+  }
+
+  /** The next look, at the latest just when the lease of another would be up. Jitter keeps candidates from colliding. */
+  #lookAfterMs(): number {
+    const usual = this.#timing.renewMs * (0.8 + 0.4 * Math.random());
+    const left = this.#seen === undefined ? usual : this.#seen.at + this.#timing.leaseMs - performance.now();
+    return left <= 0 ? usual : Math.min(usual, left + 100 * Math.random());
   }
 
   async release(): Promise<void> {

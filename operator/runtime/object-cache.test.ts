@@ -11,6 +11,7 @@ function cacheOf() {
   const cache = createObjectCache({
     keep: ({ metadata }) => ({ version: metadata.resourceVersion, owner: metadata.labels?.['owner'] ?? '' }),
     keysOf: ({ owner }) => [owner],
+    termsOf: ({ owner }) => [`of ${owner}`],
     onKey: (key) => keys.push(key),
   });
   return { cache, keys };
@@ -44,4 +45,18 @@ test('removing what is not there says nothing', () => {
   const { cache, keys } = cacheOf();
   cache.remove(object('a', '1'));
   expect(keys).toEqual([]);
+});
+
+test('objects are found by what they are now', () => {
+  const { cache } = cacheOf();
+  const versions = (term: string) => cache.find(term).map(({ version }) => version);
+  cache.put(object('a', '1', 'x'));
+  cache.put(object('b', '2', 'x'));
+  expect(versions('of x')).toEqual(['1', '2']);
+  cache.put(object('a', '3', 'y'));
+  cache.assume(object('b', '4', 'y'));
+  expect([versions('of x'), versions('of y')]).toEqual([[], ['3', '4']]);
+  cache.remove(object('a', '5', 'y'));
+  cache.replaceAll([object('c', '6', 'y')]);
+  expect(versions('of y')).toEqual(['6']);
 });

@@ -36,6 +36,7 @@ export function createOptionalReflector<Kept>(
     resource,
     get: (key) => inner?.get(key),
     values: () => inner?.values() ?? [],
+    find: (term) => inner?.find(term) ?? [],
     get isSynced() {
       return inner?.isSynced ?? false;
     },

@@ -16,6 +16,8 @@ export interface ReflectorOptions<Kept> {
   readonly keep: (object: KubeObject) => Kept | undefined;
   /** Queue keys that a change of this object concerns (a child: its owner's key). Called for the old and the new copy. */
   readonly keysOf: (kept: Kept) => readonly string[];
+  /** [none] What an object can be found by, beside its own key. */
+  readonly termsOf?: ((kept: Kept) => readonly string[]) | undefined;
   /** Called for each difference seen, once a key. */
   readonly onKey: (key: string) => void;
   readonly onEvent?: (event: ReflectorEvent) => void;
@@ -57,6 +59,8 @@ export interface Reflector<Kept> {
   /** By `objectKey`. */
   get(key: string): Kept | undefined;
   values(): readonly Kept[];
+  /** Those that have this term now. */
+  find(term: string): readonly Kept[];
   /** Resolves after the first list. */
   readonly synced: Promise<void>;
   readonly isSynced: boolean;
@@ -118,6 +122,10 @@ class ListWatchReflector<Kept> implements Reflector<Kept> {
 
   values(): readonly Kept[] {
     return this.#cache.values();
+  }
+
+  find(term: string): readonly Kept[] {
+    return this.#cache.find(term);
   }
 
   staleMs(): number {

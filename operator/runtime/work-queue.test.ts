@@ -19,6 +19,8 @@ function queueOf(workers: number, backoff = { minMs: 500, maxMs: 300_000, jitter
   const queue: WorkQueue = createWorkQueue({
     workers,
     backoff,
+    slowMs: 5000,
+    maxSlow: 2,
     onError: (_key, error) => errors.push(error),
     handle: (key) => {
       started.push(key);
@@ -136,6 +138,27 @@ test('later means later, the earlier of two wins, and a forgotten key does not c
   expect(started).toEqual(['a']);
   await vi.advanceTimersByTimeAsync(1000);
   expect(started).toEqual(['a', 'a']);
+});
+
+test('runs that hang keep a worker from others for a while only, and only so many of them', async () => {
+  const { queue, started, finish, stop, ended } = queueOf(1);
+  for (const key of ['hang 1', 'hang 2', 'hang 3', 'a']) queue.add(key);
+  await settle();
+  expect(started).toEqual(['hang 1']);
+  await vi.advanceTimersByTimeAsync(5000);
+  await vi.advanceTimersByTimeAsync(5000);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(started).toEqual(['hang 1', 'hang 2', 'hang 3']);
+  for (const key of ['hang 1', 'hang 2', 'hang 3']) await finish(key);
+  expect(started.slice(3)).toEqual(['a']);
+  queue.add('b');
+  await settle();
+  expect(started.slice(3)).toEqual(['a']);
+  await finish('a');
+  expect(started.slice(3)).toEqual(['a', 'b']);
+  stop.abort();
+  await finish('b');
+  await ended;
 });
 
 test('stopping does not wait for what hangs, and its late end leaves nothing behind', async () => {

@@ -19,6 +19,10 @@ export interface WorkQueueOptions {
   readonly onTaken?: (waitedSeconds: number) => void;
   /** [16] */
   readonly workers?: number;
+  /** [5,000] A run that takes longer, ms, waits for something: another one is begun beside it. */
+  readonly slowMs?: number;
+  /** [48] At most so many runs more than workers. */
+  readonly maxSlow?: number;
   /** [5,000] How long running handlers are waited for once the signal has aborted, ms. */
   readonly graceMs?: number;
   readonly backoff?: { readonly minMs: number; readonly maxMs: number; readonly jitter: number };
@@ -42,6 +46,9 @@ export interface WorkQueue {
 
 const BACKOFF = { minMs: 500, maxMs: 300_000, jitter: 0.2 };
 const WORKERS = 16;
+/** What hangs, such as a server that does not answer, must not use up the workers of all others. */
+const SLOW_MS = 5000;
+const MAX_SLOW = 48;
 const GRACE_MS = 5000;
 
 /** Makes a queue whose size is bounded by the number of distinct keys. */
@@ -58,6 +65,9 @@ class KeyedQueue implements WorkQueue {
   readonly #dirty = new Map<string, Lane>();
   readonly #failures = new Map<string, number>();
   #idle: (() => void)[] = [];
+  readonly #workers = new Set<Promise<void>>();
+  /** Runs in whose place another worker goes on. */
+  #slow = 0;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
@@ -87,9 +97,8 @@ class KeyedQueue implements WorkQueue {
 
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wakeAll(), { once: true });
-    const workers = this.#options.workers ?? WORKERS;
-    const ended = Promise.all(Array.from({ length: workers }, () => this.#work(signal)));
-    await withinGrace(ended, signal, this.#options.graceMs ?? GRACE_MS);
+    for (let i = 0; i < (this.#options.workers ?? WORKERS); i += 1) this.#begin(signal);
+    await withinGrace(this.#allEnded(), signal, this.#options.graceMs ?? GRACE_MS);
     this.#timers.clearAll();
   }
 
@@ -100,9 +109,37 @@ class KeyedQueue implements WorkQueue {
         await new Promise<void>((resolve) => this.#idle.push(resolve));
       } else {
         this.#options.onTaken?.((performance.now() - taken.since) / 1000);
+        const isReplaced = this.#replaceWhenSlow(signal);
         await this.#handle(taken.key, signal);
+        if (isReplaced()) return;
       }
     }
+  }
+
+  #begin(signal: AbortSignal): void {
+    const worker: Promise<void> = this.#work(signal).finally(() => this.#workers.delete(worker));
+    this.#workers.add(worker);
+  }
+
+  /** Begins another worker when a run takes long; the function ends that wait and says whether there is one in its place. */
+  #replaceWhenSlow(signal: AbortSignal): () => boolean {
+    let isReplaced = false;
+    const replace = (): void => {
+      if (signal.aborted || this.#slow >= (this.#options.maxSlow ?? MAX_SLOW)) return;
+      this.#slow += 1;
+      isReplaced = true;
+      this.#begin(signal);
+    };
+    const timer = setTimeout(replace, this.#options.slowMs ?? SLOW_MS);
+    return () => {
+      clearTimeout(timer);
+      if (isReplaced) this.#slow -= 1;
+      return isReplaced;
+    };
+  }
+
+  async #allEnded(): Promise<void> {
+    while (this.#workers.size > 0) await Promise.all(this.#workers);
   }
 
   async #handle(key: string, signal: AbortSignal): Promise<void> {
