@@ -17,14 +17,20 @@ the time from applying the quickstart to Ready, what a run without changes write
   --kubeconfig FILE       a cluster with the operator; default: the one of npm start, if it runs
   --context NAME          context of that kubeconfig
   --postgres-image IMAGE  in place of the one that the quickstart names
-  --fleet                 in place of all that: many resources on an API server and a PostgreSQL of its own, with kwok in
-                          the place of controllers and kubelets (Linux, root, many GB of disk, many minutes)
+  --fleet                 in place of all that: many resources on an API server and a PostgreSQL of its own; the benchmark
+                          plays controllers and pods (Linux, root, many GB of disk, many minutes)
   --resources N           how many [1000]
   --edit-seconds N        how long specs are edited, 10 a second [60]
+  --creates-only          end when all resources are Ready
   --node-flags FLAGS      flags of the operator's Node, by comma, in place of the chart's
-  --json FILE             write rows of name, value, unit, target, ok
+  --profile FOLDER        CPU profiles of the fleet's operators
+  --minutes N             give up after so long, with the figures that are known by then [45]
+  --json FILE             write rows of name, value, unit, target, ok, as soon as they are known
   --help                  this text
 `;
+
+/** For ending all servers in order, ms; they end with this process in any case. */
+const LAST_MS = 20_000;
 
 interface Target {
   readonly kubeconfig: string;
@@ -63,6 +69,10 @@ interface Values {
   readonly resources: string;
   readonly 'edit-seconds': string;
   readonly 'node-flags'?: string;
+  readonly 'creates-only'?: boolean;
+  readonly profile?: string;
+  readonly minutes: string;
+  readonly json?: string;
 }
 
 async function findTarget(values: Values) {
@@ -88,6 +98,9 @@ async function main(): Promise<number> {
       resources: { type: 'string', default: '1000' },
       'edit-seconds': { type: 'string', default: '60' },
       'node-flags': { type: 'string' },
+      'creates-only': { type: 'boolean' },
+      profile: { type: 'string' },
+      minutes: { type: 'string', default: '45' },
       help: { type: 'boolean' },
     },
   });
@@ -102,6 +115,7 @@ async function main(): Promise<number> {
         rows.push(...more);
         // What is known already is worth having when the rest takes an hour or fails.
         for (const { name, value, unit } of more) process.stderr.write(`${name}: ${value.toFixed(2)} ${unit}\n`);
+        writeRows(values.json, rows);
       });
     }
     if (values.fleet !== true) rows.push(...(await single(values)));
@@ -112,10 +126,20 @@ async function main(): Promise<number> {
   return rows.every(({ ok }) => ok) ? 0 : 1;
 }
 
-function fleet(values: Values, report: (rows: readonly Row[]) => void): Promise<void> {
+async function fleet(values: Values, report: (rows: readonly Row[]) => void): Promise<void> {
   const count = z.coerce.number().int().min(1).max(10_000).parse(values.resources);
   const editSeconds = z.coerce.number().int().min(1).max(3600).parse(values['edit-seconds']);
-  return fleetFigures({ count, editSeconds, flags: values['node-flags']?.split(',') }, report);
+  const minutes = z.coerce.number().min(1).max(1440).parse(values.minutes);
+  const { 'creates-only': createsOnly = false, profile } = values;
+  const options = { count, editSeconds, flags: values['node-flags']?.split(','), createsOnly, profile };
+  const stop = new AbortController();
+  const giveUp = (why: string) => {
+    stop.abort(new Error(why));
+    setTimeout(() => process.exit(1), LAST_MS);
+  };
+  const timer = setTimeout(() => giveUp(`not done after ${minutes} minutes`), minutes * 60_000);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => giveUp(`stopped by ${signal}`));
+  await fleetFigures(options, report, stop.signal).finally(() => clearTimeout(timer));
 }
 
 async function single(values: Values): Promise<Row[]> {
@@ -129,4 +153,5 @@ async function single(values: Values): Promise<Row[]> {
   return rows;
 }
 
-process.exitCode = await main();
+// What was given up may still be waiting for something.
+process.exit(await main());

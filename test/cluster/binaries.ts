@@ -36,7 +36,6 @@ const helm: GoModule = {
 const coredns: GoModule = { module: 'github.com/coredns/coredns', version: 'v1.15.0', linked: {} };
 const kind: GoModule = { module: 'sigs.k8s.io/kind', version: 'v0.33.0', linked: {} };
 const versitygw: GoModule = { module: 'github.com/versity/versitygw', version: 'v1.8.0', linked: {} };
-const kwok: GoModule = { module: 'sigs.k8s.io/kwok', version: 'v0.8.0', linked: {} };
 
 /** Every program the harness can build, the slowest first because the others share most of its compiled packages. */
 const programs = {
@@ -49,7 +48,6 @@ const programs = {
   coredns: { from: coredns, path: 'github.com/coredns/coredns' },
   helm: { from: helm, path: 'helm.sh/helm/v4/cmd/helm' },
   kind: { from: kind, path: 'sigs.k8s.io/kind' },
-  kwok: { from: kwok, path: 'sigs.k8s.io/kwok/cmd/kwok' },
   versitygw: { from: versitygw, path: 'github.com/versity/versitygw/cmd/versitygw' },
 } as const satisfies Record<string, { from: GoModule; path: string }>;
 

@@ -30,6 +30,8 @@ export interface OperatorOptions {
   readonly app: string;
   /** Flags of Node; those of the chart when absent. */
   readonly flags?: readonly string[] | undefined;
+  /** Folder for CPU profiles. */
+  readonly profile?: string | undefined;
 }
 
 const WORRYING = /"level":"(error|warn)"|leads no more/;
@@ -38,10 +40,10 @@ const WORRYING = /"level":"(error|warn)"|leads no more/;
 const AS_POD =
   'mount -t tmpfs none /run && d=/run/secrets/kubernetes.io/serviceaccount && mkdir -p $d && cp "$1"/* $d && shift && exec "$@"';
 
-export async function startFleetOperator(world: FleetWorld, { app, flags }: OperatorOptions): Promise<FleetOperator> {
+export async function startFleetOperator(world: FleetWorld, options: OperatorOptions): Promise<FleetOperator> {
   const port = await freePort();
   const { hostname, port: apiPort } = new URL(world.api.server);
-  const node = [process.execPath, ...(flags ?? chartFlags()), join(app, 'operator.mjs'), 'run'];
+  const node = [process.execPath, ...flagsOf(options), join(options.app, 'operator.mjs'), 'run'];
   const started = performance.now();
   const mortal = ['--mount', 'setpriv', '--pdeathsig', 'KILL', '--'];
   const child = spawn('unshare', [...mortal, 'sh', '-c', AS_POD, 'sh', world.mount, ...node], {
@@ -88,6 +90,11 @@ function settings(port: number): Record<string, string> {
     MATRIX_OPERATOR_HEALTH_PORT: String(port),
     MATRIX_OPERATOR_LOG_LEVEL: 'info',
   };
+}
+
+function flagsOf({ flags, profile }: OperatorOptions): string[] {
+  const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  return [...(flags ?? chartFlags()), ...profiling];
 }
 
 /** The flags that the chart gives to Node. */

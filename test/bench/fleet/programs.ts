@@ -4,6 +4,7 @@ import { HOMESERVER_LABEL } from '../../../operator/resources/labels.ts';
 import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { readSecret } from '../../../operator/reconcile/secret-data.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
+import { isConflict } from '../../../operator/runtime/kube-error.ts';
 import type { KubeObject, Resource } from '../../../operator/runtime/kube-object.ts';
 import { objectKey } from '../../../operator/runtime/kube-object.ts';
 import { createReflector } from '../../../operator/runtime/reflector.ts';
@@ -11,17 +12,20 @@ import { runJob } from '../../operator/support/run-job.ts';
 import { podOf } from '../../operator/support/workload.ts';
 import { programOf } from '../../operator/support/test-programs.ts';
 
-/** What kwok waits for before it calls a Job complete. */
-const ENDED = { 'bench.matrix-operator.dev/program': 'ended' };
 const AT_ONCE = 4;
 const Replicas = z.looseObject({ spec: z.looseObject({ replicas: z.int() }) });
+/** A status is written again when somebody else wrote in between. */
+const TRIES = 5;
 /** Alive for the whole run: nobody repeats a heartbeat for a thousand servers. */
 const REPORT = `insert into ops.replica
   (id, software_version, schema_level, keyring_generation, clock, heartbeat, backend_tag)
   select 'bench-' || n, $2, $3, 1000, t, t, 'bench'
   from generate_series(1, $1) n, (select extract(epoch from now()) * 1000 + 86400000 as t) clock`;
 
-/** The programs in the pods: Jobs really migrate their database, replicas really report to it. */
+/**
+ * The controllers of Jobs and Deployments, and the programs in their pods: Jobs really migrate their database, replicas really
+ * report to it.
+ */
 export interface Programs {
   /** Jobs that have ended. */
   readonly migrated: () => number;
@@ -32,6 +36,10 @@ export function startPrograms(client: KubeClient): Programs {
   const stop = new AbortController();
   const ended = new Set<string>();
   const run = createLimit(AT_ONCE);
+  const onError = (resource: Resource, key: string) => (error: unknown) => {
+    if (!stop.signal.aborted) process.stderr.write(`${resource.kind} ${key}: ${String(error)}\n`);
+  };
+  /** Acts once for each generation of an object. */
   const watch = (resource: Resource, act: (object: KubeObject) => Promise<void>) => {
     const started = new Set<string>();
     const reflector = createReflector<KubeObject>({
@@ -42,22 +50,27 @@ export function startPrograms(client: KubeClient): Programs {
       keysOf: ({ metadata }) => [objectKey(metadata)],
       onKey: (key) => {
         const object = reflector.get(key);
-        if (object === undefined || started.has(object.metadata.uid)) return;
-        started.add(object.metadata.uid);
-        run(() => act(object)).catch((error: unknown) => {
-          started.delete(object.metadata.uid);
-          if (!stop.signal.aborted) process.stderr.write(`${resource.kind} ${key}: ${String(error)}\n`);
-        });
+        const id = `${object?.metadata.uid ?? ''} ${object?.metadata.generation ?? 0}`;
+        if (object === undefined || started.has(id)) return;
+        started.add(id);
+        run(() => act(object)).catch(onError(resource, key));
       },
     });
     return reflector.run(stop.signal);
   };
+  const reported = new Set<string>();
   const watches = [
     watch(KINDS.job, async (job) => {
+      if (ended.has(job.metadata.uid)) return;
       await endJob(client, job);
       ended.add(job.metadata.uid);
     }),
-    watch(KINDS.deployment, (deployment) => report(client, deployment)),
+    watch(KINDS.deployment, async (deployment) => {
+      // A replica reports before it is ready.
+      if (!reported.has(deployment.metadata.uid)) await report(client, deployment);
+      reported.add(deployment.metadata.uid);
+      await rollOut(client, deployment);
+    }),
   ];
   return {
     migrated: () => ended.size,
@@ -71,13 +84,34 @@ export function startPrograms(client: KubeClient): Programs {
 async function endJob(client: KubeClient, job: KubeObject): Promise<void> {
   const exitCode = await runJob(client, job);
   if (exitCode !== 0) throw new Error(`its program ended with ${exitCode}`);
-  const { name, namespace = '' } = job.metadata;
-  const { apiVersion, kind } = KINDS.job;
-  await client.apply(
-    KINDS.job,
-    { apiVersion, kind, metadata: { namespace, name, annotations: ENDED } },
-    'bench-kubelet',
-  );
+  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({
+    type,
+    status: 'True',
+    lastTransitionTime: now,
+  }));
+  await writeStatus(client, KINDS.job, job, { conditions, succeeded: 1, startTime: now, completionTime: now });
+}
+
+async function rollOut(client: KubeClient, deployment: KubeObject): Promise<void> {
+  const { replicas } = Replicas.parse(deployment).spec;
+  const counts = { replicas, updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas };
+  const { generation } = deployment.metadata;
+  await writeStatus(client, KINDS.deployment, deployment, { observedGeneration: generation, ...counts });
+}
+
+async function writeStatus(client: KubeClient, resource: Resource, object: KubeObject, status: object): Promise<void> {
+  const { name, namespace } = object.metadata;
+  for (let i = 1; ; i += 1) {
+    const resourceVersion = (await client.get(resource, { namespace, name }))?.metadata.resourceVersion;
+    if (resourceVersion === undefined) return;
+    try {
+      await client.applyStatus(resource, { name, namespace, resourceVersion, status }, 'bench-controllers');
+      return;
+    } catch (error) {
+      if (!isConflict(error) || i === TRIES) throw error;
+    }
+  }
 }
 
 async function report(client: KubeClient, deployment: KubeObject): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { z } from 'zod';
 import { buildCrd } from '../../../operator/api/generate-crd.ts';
 import { KINDS } from '../../../operator/reconcile/kinds.ts';
@@ -10,12 +11,10 @@ import type { Manifest, Resource } from '../../../operator/runtime/kube-object.t
 import { apiRequest } from '../../cluster/api-request.ts';
 import type { ApiServerHandle } from '../../cluster/api-server.ts';
 import { startApiServer } from '../../cluster/api-server.ts';
-import { binary } from '../../cluster/binaries.ts';
-import { startServer } from '../../cluster/child-process.ts';
-import { writeKubeconfig } from '../../cluster/kubeconfig.ts';
 import type { PostgresAddress } from '../../support/embedded-postgres.ts';
 import { startPostgres } from '../../support/embedded-postgres.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import type { Root } from './cpu.ts';
 
 export const MANAGER = 'bench';
 /** Of the operator and its Lease. */
@@ -35,7 +34,7 @@ const BINDINGS: Resource = {
 };
 const Token = z.looseObject({ status: z.looseObject({ token: z.string() }) });
 
-/** A real API server, a real PostgreSQL, and kwok in the place of controllers and kubelets. */
+/** A real API server and a real PostgreSQL. */
 export interface FleetWorld {
   readonly api: ApiServerHandle;
   /** Of an administrator; it has no rate limit worth the name. */
@@ -44,6 +43,10 @@ export interface FleetWorld {
   readonly folder: string;
   /** What a pod finds mounted of its service account. */
   readonly mount: string;
+  /** The servers whose CPU time is told, by name. */
+  readonly servers: Readonly<Record<string, Root>>;
+  /** Sessions that PostgreSQL has opened so far. */
+  sessions(): Promise<number>;
   dispose(): Promise<void>;
 }
 
@@ -59,11 +62,15 @@ export async function startWorld(count: number): Promise<FleetWorld> {
   await waitFor(() => client.list(KINDS.homeserver).then(() => true), { what: 'the CRD to be served' });
   const mount = await makeOperatorHome(api, client, join(folder, 'mount'));
   await makeNamespaces(client, postgres.address, count);
-  const kwok = await startKwok(api, folder);
+  const servers = {
+    'API server': ['kube-apiserver', api.logDir],
+    etcd: ['etcd', `--data-dir=${api.logDir}`],
+    PostgreSQL: postgres.pid,
+  };
   return {
-    ...{ api, client, folder, mount, postgres: postgres.address },
+    ...{ api, client, folder, mount, servers, postgres: postgres.address },
+    sessions: () => countSessions(postgres.address),
     async dispose() {
-      await kwok.stop();
       await client.close();
       await Promise.all([api.dispose(), postgres.stop('immediate')]);
       await rm(folder, { recursive: true, force: true });
@@ -107,14 +114,15 @@ async function makeNamespaces(client: KubeClient, address: PostgresAddress, coun
   }
 }
 
-async function startKwok(api: ApiServerHandle, folder: string) {
-  const kubeconfig = join(folder, 'kwok-kubeconfig');
-  await writeKubeconfig(kubeconfig, { name: 'kwok', server: api.server, credential: api.credential });
-  const config = join(import.meta.dirname, 'stages.yaml');
-  const words = ['--kubeconfig', kubeconfig, '--config', config, '--manage-all-nodes'];
-  // Debian's etcd cannot do what this way of listing needs, and the API server says so only after a while.
-  const environment = 'KUBE_FEATURE_WatchListClient=false';
-  return startServer('/usr/bin/env', [environment, await binary('kwok'), ...words], join(folder, 'kwok.log'));
+async function countSessions({ host, port, username, password }: PostgresAddress): Promise<number> {
+  const session = new pg.Client({ host, port, user: username, password, database: 'postgres' });
+  await session.connect();
+  try {
+    const { rows } = await session.query('select sum(sessions)::float8 as sum from pg_stat_database');
+    return z.object({ sum: z.number() }).parse(rows[0]).sum;
+  } finally {
+    await session.end();
+  }
 }
 
 export function nameOf(index: number): { namespace: string; name: string } {
