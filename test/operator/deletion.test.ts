@@ -319,16 +319,19 @@ test('a namespace that is deleted while its server is gone: after 5 minutes it i
   expect(await onServer(stage, name)).toEqual(untouched(name));
 });
 
-test.for([{ leads: true }, { leads: false }])(
-  'an operator whose own namespace is deleted lets go of the resources in it when it is stopped (leader: $leads)',
-  async ({ leads }) => {
+test('an operator whose own namespace is deleted lets go of the resources in it when it is stopped, leader or not', async () => {
+  const begin = async (leads: boolean) => {
     const namespace = await stage.namespace();
-    const options = { namespace, leaderElection: true };
-    const first = await startOperator(namespace, options);
+    const options = { namespace, leaderElection: true, watchNamespaces: [namespace] };
+    const first = await stage.startOperator(options);
     await applyHomeserver(stage, namespace, { ...toDelete(namespace), ...overProxy() });
     await waitReady(stage, namespace);
-    proxy.mode = 'hang';
-    const second = await stage.startOperator({ watchNamespaces: [namespace], ...options });
+    return { leads, namespace, options, first };
+  };
+  const begun = await Promise.all([begin(true), begin(false)]);
+  proxy.mode = 'hang';
+  const end = async ({ leads, namespace, options, first }: (typeof begun)[number]) => {
+    const second = await stage.startOperator(options);
     await waitFor(async () => (await second.health('/readyz')).status === 200, { what: 'the standby' });
     await stage.client.delete(KINDS.namespace, { name: namespace });
     await remove(namespace);
@@ -336,8 +339,9 @@ test.for([{ leads: true }, { leads: false }])(
     await (leads ? first : second).stop();
     await waitGone(namespace);
     await (leads ? second : first).stop();
-  },
-);
+  };
+  await Promise.all(begun.map((one) => end(one)));
+});
 
 test('with existing, Delete removes what the operator made and leaves role and database as they are', async () => {
   const namespace = await stage.namespace();

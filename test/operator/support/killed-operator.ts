@@ -7,6 +7,9 @@ import { waitFor } from '../../support/wait-for.ts';
 import type { Proxy } from './killing-proxy.ts';
 import { programFile } from './program-file.ts';
 
+/** How often to ask whether the work is done: a write is heard of at once. */
+const ASK_MS = 100;
+
 /** An operator that is a process of its own, works in one namespace through the proxy, and dies at its first write. */
 export interface MortalOperator {
   readonly namespace: string;
@@ -39,17 +42,31 @@ async function liveOnce(operator: MortalOperator, isDone: () => Promise<boolean>
     child.kill('SIGKILL');
     return false;
   };
+  const isTimeToAsk = everySoOften(ASK_MS);
   const isOver = async () => {
-    if (written === undefined && (await watched?.()) !== before) written = 'wrote what is watched';
-    return written !== undefined || child.exitCode !== null || child.signalCode !== null || (await isDone());
+    if (watched !== undefined && written === undefined && (await watched()) !== before)
+      written = 'wrote what is watched';
+    if (written !== undefined || child.exitCode !== null || child.signalCode !== null) return true;
+    return isTimeToAsk() && (await isDone());
   };
+  const everyMs = watched === undefined ? 5 : 20;
   try {
-    await waitFor(isOver, { what: 'a write or the end of the work', timeoutMs: 60_000, everyMs: 20 });
+    await waitFor(isOver, { what: 'a write or the end of the work', timeoutMs: 60_000, everyMs });
   } finally {
     child.kill('SIGKILL');
     await dead;
   }
   return written;
+}
+
+/** True once in `ms`. */
+function everySoOften(ms: number): () => boolean {
+  let last = performance.now();
+  return () => {
+    const isDue = performance.now() - last >= ms;
+    if (isDue) last = performance.now();
+    return isDue;
+  };
 }
 
 /** Lives until `isDone`; gives back all that was written, one write a life. Throws beyond `maxLives`. */

@@ -12,7 +12,7 @@ import { startOperator } from '../../../operator/reconcile/operator.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import { createKubeClient } from '../../../operator/runtime/kube-client.ts';
 import { isNotFound } from '../../../operator/runtime/kube-error.ts';
-import type { KubeObject, Manifest, Resource } from '../../../operator/runtime/kube-object.ts';
+import type { KubeObject, Manifest, ObjectName, Resource } from '../../../operator/runtime/kube-object.ts';
 import type { Catalogue } from '../../../operator/upgrades/catalogue.ts';
 import { CATALOGUE } from '../../../operator/upgrades/catalogue.ts';
 import type { ApiServer, ApiServerHandle } from '../../cluster/api-server.ts';
@@ -20,6 +20,7 @@ import { startApiServer } from '../../cluster/api-server.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Actors, startActors } from './actors.ts';
 import { installCrd, takeApiServer } from './api-servers.ts';
+import { WatchedHomeservers } from './watched-homeservers.ts';
 
 const TEST_MANAGER = 'test';
 const NAMESPACE_KIND: Resource = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
@@ -72,6 +73,7 @@ export interface Stage {
     readonly password: string;
   };
   readonly actors: Actors;
+  readonly homeservers: WatchedHomeservers;
   /** A namespace of its own with the Secret `pg-admin`. */
   namespace(): Promise<string>;
   startOperator(options?: StartOptions): Promise<RunningOperator>;
@@ -102,12 +104,14 @@ function openOn<A extends ApiServer>(api: A, end: () => Promise<void>): Stage & 
   const client = createKubeClient({ kubeconfig: api.kubeconfigPath, userAgent: 'test' });
   const postgres = inject('postgres');
   const actors = startActors(client);
+  const homeservers = new WatchedHomeservers(client);
   const running: RunningOperator[] = [];
   return {
     api,
     client,
     postgres,
     actors,
+    homeservers,
     namespace: () => makeNamespace(client, postgres),
     async startOperator(options = {}) {
       const operator = await runOperator(options.kubeconfig ?? api.kubeconfigPath, options);
@@ -118,7 +122,7 @@ function openOn<A extends ApiServer>(api: A, end: () => Promise<void>): Stage & 
     connect: (as) => connect({ ...postgres, ...as }),
     async dispose() {
       await Promise.all(running.map((operator) => operator.stop()));
-      await actors.stop();
+      await Promise.all([actors.stop(), homeservers.stop()]);
       await client.close();
       await end();
     },
@@ -256,22 +260,48 @@ export async function waitCondition(
   namespace: string,
   wanted: { type: string; status: string; reason?: string; timeoutMs?: number },
 ): Promise<MatrixHomeserver> {
+  const look = changesOf(stage, { namespace, name: 'chat' });
   let last = '';
   try {
     return await waitFor(
       async () => {
-        const view = await readHomeserver(stage, namespace);
+        const object = await look();
+        if (object === undefined) return undefined;
+        const view = MatrixHomeserver.parse(object);
         last = view.status.conditions.map((c) => `${c.type}=${c.status} ${c.reason}: ${c.message}`).join('\n  ');
         const found = conditionOf(view, wanted.type);
         const isCurrent = view.status.observedGeneration === view.metadata.generation;
         const isWanted = found?.status === wanted.status && (wanted.reason ?? found.reason) === found.reason;
         return isCurrent && isWanted ? view : undefined;
       },
-      { what: `${wanted.type}=${wanted.status} ${wanted.reason ?? ''}`, timeoutMs: wanted.timeoutMs ?? 90_000 },
+      {
+        what: `${wanted.type}=${wanted.status} ${wanted.reason ?? ''}`,
+        timeoutMs: wanted.timeoutMs ?? 90_000,
+        everyMs: LOOK_MS,
+      },
     );
   } catch (error) {
     throw new Error(`${String(error)}; last:\n  ${last}`, { cause: error });
   }
+}
+
+const LOOK_MS = 10;
+const ASK_MS = 1000;
+
+/**
+ * A function that gives a homeserver whenever it differs from what it gave before. The first time it is asked for, so that
+ * all that was written before is in it; then the watch tells, and once a second it is asked for all the same.
+ */
+function changesOf({ client, homeservers }: Stage, name: ObjectName): () => Promise<KubeObject | undefined> {
+  let version = '';
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const isDue = performance.now() - askedAt > ASK_MS;
+    if (isDue) askedAt = performance.now();
+    const found = isDue ? await client.get(KINDS.homeserver, name) : homeservers.newerThan(name, version);
+    version = found?.metadata.resourceVersion ?? version;
+    return found;
+  };
 }
 
 export const waitReady = (stage: Stage, namespace: string, timeoutMs?: number) =>
@@ -279,13 +309,11 @@ export const waitReady = (stage: Stage, namespace: string, timeoutMs?: number) =
 
 /** All objects of a namespace that carry our label, by kind and name. */
 export async function listChildren(stage: Stage, namespace: string): Promise<Map<string, KubeObject>> {
-  const found = new Map<string, KubeObject>();
-  for (const resource of CHILD_KINDS) {
-    for (const item of await listLabelled(stage, resource, namespace)) {
-      found.set(`${resource.kind}/${item.metadata.name}`, item);
-    }
-  }
-  return found;
+  const lists = CHILD_KINDS.map(async (resource) => {
+    const items = await listLabelled(stage, resource, namespace);
+    return items.map((item): [string, KubeObject] => [`${resource.kind}/${item.metadata.name}`, item]);
+  });
+  return new Map((await Promise.all(lists)).flat());
 }
 
 /** Nothing where the cluster lacks the kind. */
