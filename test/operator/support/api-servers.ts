@@ -36,6 +36,7 @@ const ITS_OWN = [
   '/registry/flowschemas/',
   '/registry/leases/kube-system/',
   '/registry/masterleases/',
+  '/registry/peerserverleases/',
   '/registry/prioritylevelconfigurations/',
   '/registry/ranges/',
   '/registry/services/endpoints/default/kubernetes',
@@ -107,9 +108,14 @@ async function reset(server: ApiServer, { groups, content }: Base): Promise<void
   const put = new Map(content.filter(([key, value]) => found.get(key) !== value && isOurs(key)));
   await changeEtcd(server.etcd, { remove, put });
   const wanted = groups.join();
-  await waitFor(async () => (await groupsOf(server)).join() === wanted, { what: `just the API groups ${wanted}` });
+  await waitFor(async () => (await groupsOf(server)).join() === wanted, {
+    what: `just the API groups ${wanted}`,
+    timeoutMs: 60_000,
+  });
   const isEmpty = async (client: KubeClient) => (await client.list(KINDS.homeserver)).items.length === 0;
-  await withClient(server, (client) => waitFor(() => isEmpty(client), { what: 'our kind to be served' }));
+  await withClient(server, (client) =>
+    waitFor(() => isEmpty(client), { what: 'our kind to be served', timeoutMs: 60_000 }),
+  );
 }
 
 const Groups = z.looseObject({ groups: z.array(z.looseObject({ name: z.string() })) });
