@@ -118,11 +118,14 @@ class KubeLease implements LeaderLease {
       timer = setTimeout(() => lost.abort(new Error('the lease could not be renewed in time')), Math.max(0, left));
     };
     rearm(renewedAt);
+    let attempt: Attempt = 'ours';
     while (!lost.signal.aborted) {
-      await sleep(this.#timing.renewMs, undefined, { signal: lost.signal }).catch(() => undefined);
+      // One renewal without an answer must not cost the lease: there is time for another if it is asked for at once.
+      const pauseMs = attempt === 'unknown' ? this.#timing.renewMs / 10 : this.#timing.renewMs;
+      await sleep(pauseMs, undefined, { signal: lost.signal }).catch(() => undefined);
       if (lost.signal.aborted) break;
       const asked = performance.now();
-      const attempt = await this.#attempt();
+      attempt = await this.#attempt();
       if (attempt === 'ours') rearm(asked);
       if (attempt === 'theirs') lost.abort(new Error('another process holds the lease'));
     }

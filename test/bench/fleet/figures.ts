@@ -26,11 +26,10 @@ export async function fleetFigures(
   const world = await startWorld(options.count);
   const eyes = await openEyes(world.client);
   const programs = startPrograms(world.client);
-  const late = new Promise<never>((_, reject) => {
-    stop.addEventListener('abort', () => reject(stop.reason instanceof Error ? stop.reason : new Error('stopped')));
-  });
+  const { promise: end, reject: onDeath } = Promise.withResolvers<never>();
+  stop.addEventListener('abort', () => onDeath(stop.reason));
   try {
-    await Promise.race([allFigures({ ...options, world, app, eyes, programs, report }), late]);
+    await Promise.race([allFigures({ ...options, world, app, eyes, programs, report, onDeath }), end]);
   } finally {
     await Promise.all([programs.stop(), eyes.stop()]);
     await world.dispose();

@@ -26,6 +26,7 @@ export interface Fleet extends FleetOptions {
   readonly eyes: Eyes;
   readonly programs: Programs;
   readonly report: (rows: readonly Row[]) => void;
+  readonly onDeath: (error: Error) => void;
 }
 
 export function tell(text: string): void {

@@ -32,6 +32,8 @@ export interface OperatorOptions {
   readonly flags?: readonly string[] | undefined;
   /** Folder for CPU profiles. */
   readonly profile?: string | undefined;
+  /** Told when an operator ends without being asked to, as one does that loses its Lease. */
+  readonly onDeath: (error: Error) => void;
 }
 
 const WORRYING = /"level":"(error|warn)"|leads no more/;
@@ -56,6 +58,11 @@ export async function startFleetOperator(world: FleetWorld, options: OperatorOpt
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
+  let isAsked = false;
+  child.once('exit', (code) => {
+    if (!isAsked)
+      options.onDeath(new Error(`an operator has ended by itself, with ${code ?? 'a signal'}; see its log above`));
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString('utf8');
@@ -74,6 +81,7 @@ export async function startFleetOperator(world: FleetWorld, options: OperatorOpt
     cpuSeconds: () => cpuSeconds(child),
     async end(signal) {
       const asked = performance.now();
+      isAsked = true;
       child.kill(signal);
       await ended;
       return performance.now() - asked;
