@@ -56,7 +56,7 @@ export function exchange({ url, method, headers, body, signal, tls, agent }: Exc
       ...(signal === undefined ? {} : { signal }),
     };
     const sent = url.startsWith('https:') ? httpsRequest(url, options) : httpRequest(url, options);
-    limitConnecting(sent);
+    guardSocket(sent);
     sent.once('response', resolve);
     // Stays for the life of the request: after the head a broken connection shows where the body is read.
     sent.on('error', reject);
@@ -64,9 +64,11 @@ export function exchange({ url, method, headers, body, signal, tls, agent }: Exc
   });
 }
 
-function limitConnecting(sent: ClientRequest): void {
+function guardSocket(sent: ClientRequest): void {
   sent.once('socket', (socket: Socket) => {
     if (!socket.connecting) return;
+    // For its whole life: between two requests Node listens for no moment, and an abort in it would end the process.
+    socket.on('error', () => undefined);
     const late = () => sent.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`));
     const timer = setTimeout(late, CONNECT_TIMEOUT_MS);
     const done = () => clearTimeout(timer);
