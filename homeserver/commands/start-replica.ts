@@ -63,7 +63,13 @@ export interface Replica {
 }
 
 /** Something opened, and how to close it. */
-type Closer = (options: StopOptions) => Promise<void> | void;
+interface Closer {
+  readonly name: string;
+  close(options: StopOptions): Promise<void> | void;
+}
+
+/** What takes longer to close is named in the log, ms: a replica that does not end is killed without a word. */
+const SLOW_MS = 10_000;
 
 /**
  * Opens everything that one replica is and starts to serve. Rejects with KeyringError, UnfitDatabase, M_UNKNOWN/503 (database away)
@@ -73,7 +79,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const closers: Closer[] = [];
   const stop = async (how: StopOptions): Promise<void> => {
     // Backwards: what was opened last needs what was opened before it.
-    for (const close of closers.splice(0).reverse()) await close(how);
+    for (const closer of closers.splice(0).reverse()) await closeOne(closer, how, options.log);
   };
   try {
     const app = await openApp(options, closers);
@@ -85,26 +91,30 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   }
 }
 
+async function closeOne({ name, close }: Closer, how: StopOptions, log: Logger): Promise<void> {
+  const slow = setTimeout(() => log.warn({ component: name }, 'still closing'), SLOW_MS);
+  try {
+    await close(how);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
 async function openApp(options: ReplicaOptions, closers: Closer[]): Promise<App> {
   const { config, log, softwareVersion } = options;
   const { serverName, database, keyringFile: file } = config;
   const turn = await loadTurnService(config);
   const keyring = await loadKeyring({ file, serverName, log: log.child({ component: 'keyring' }) });
-  closers.push(() => {
-    keyring.close();
-  });
+  closers.push({ name: 'keyring', close: () => keyring.close() });
   const storeLog = log.child({ component: 'storage' });
   const store = await openStore({ database, log: storeLog, softwareVersion, serverName });
-  closers.push(() => store.close());
+  closers.push({ name: 'store', close: () => store.close() });
   const metrics = createMetrics(store.caches);
   const writer = createRoomWriter({ store, keyring, config, log, metrics });
-  closers.push(() => writer.close());
+  closers.push({ name: 'writer', close: () => writer.close() });
   const tokens = new TokenCache(store, log);
   const sync = openSyncState({ store, config, metrics, log });
-  closers.push(async () => {
-    tokens.close();
-    await sync.close();
-  });
+  closers.push({ name: 'tokens', close: () => tokens.close() }, { name: 'sync', close: () => sync.close() });
   const keyResponse = new KeyResponse(keyring);
   const limits = new RateLimiter(config.rateLimits, metrics);
   const app = {
@@ -129,11 +139,11 @@ async function openApp(options: ReplicaOptions, closers: Closer[]): Promise<App>
 function startWorkers(app: App): Closer[] {
   const { store, log } = app;
   return [
-    startProfileUpdates(app),
-    startPruning(store, log),
-    startSearchIndex(store, log),
-    startPresence(app),
-    startDirectoryCheck(store, log),
+    { name: 'profile updates', close: startProfileUpdates(app) },
+    { name: 'pruning', close: startPruning(store, log) },
+    { name: 'search index', close: startSearchIndex(store, log) },
+    { name: 'presence', close: startPresence(app) },
+    { name: 'directory check', close: startDirectoryCheck(store, log) },
   ];
 }
 
@@ -155,23 +165,26 @@ async function listen(
   const { config, log, federation } = options;
   const readiness = new Readiness([() => databaseProblem(app.store, config.serverName)]);
   const seen = new SeenDevices(app.store, log);
-  closers.push(() => seen.close());
+  closers.push({ name: 'seen devices', close: () => seen.close() });
   const authenticator = new Authenticator(app.tokens, seen);
   const metricsServer = await startMetricsServer(config.listeners.metrics, app.metrics, log);
-  closers.push(() => metricsServer.close());
+  closers.push({ name: 'metrics', close: () => metricsServer.close() });
   const serving = { app, authenticator, readiness };
   const plain = createHttpServer(serving);
-  closers.push(({ drainMs }) => plain.close(drainMs));
+  closers.push({ name: 'http', close: ({ drainMs }) => plain.close(drainMs) });
   const httpPort = await plain.listen(config.listeners.http);
   let federationPort: number | undefined;
   if (federation !== undefined) {
     const secure = createHttpServer({ ...serving, tls: federation.tls });
-    closers.push(({ drainMs }) => secure.close(drainMs));
+    closers.push({ name: 'federation', close: ({ drainMs }) => secure.close(drainMs) });
     federationPort = await secure.listen(federation);
   }
-  closers.push(async ({ settleMs }) => {
-    readiness.drain();
-    await settle(app.store, settleMs);
+  closers.push({
+    name: 'settling',
+    close: async ({ settleMs }) => {
+      readiness.drain();
+      await settle(app.store, settleMs);
+    },
   });
   return { httpPort, metricsPort: metricsServer.port, federationPort };
 }

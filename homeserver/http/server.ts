@@ -19,6 +19,8 @@ import { SERVER_SERVER_ROUTES } from './server-server/routes.ts';
 
 /** A parameter of 255 bytes, each percent-encoded, and room to say that it is too long. */
 const MAX_PARAM_LENGTH = 4096;
+/** How often connections are closed that came while the server closed, ms; a request among them has so long to be answered. */
+const SWEEP_MS = 250;
 
 export interface ServerOptions {
   app: App;
@@ -59,8 +61,10 @@ export function createHttpServer(options: ServerOptions): HttpServer {
       open.stopWaiting();
       const closed = server.close();
       await open.idle(timeoutMs);
+      // Again and again: what connects before the listener has closed may say nothing, and Node looks at it no more.
+      const sweep = setInterval(() => server.server.closeAllConnections(), SWEEP_MS);
       server.server.closeAllConnections();
-      await closed;
+      await closed.finally(() => clearInterval(sweep));
     },
   };
 }
