@@ -15,7 +15,7 @@ const HELP = `npm test: every check: static checks, then the tests of each level
   --only NAME[,NAME]   just these parts (${[...CHECKS, ...PROJECTS].join(', ')})
   --help               this text
 
-Static checks, unit tests and those of the cluster harness run beside the end-to-end tests, which wait half of their
+Static checks and the tests of units, harness and storage run beside the end-to-end tests, which wait half of their
 time; what those print comes after them. The last line is "N passed, N failed"; a static check counts as one.
 `;
 
@@ -95,13 +95,13 @@ function begin(part: Part): { show(): Promise<Tally> } {
 
 async function runAll(wanted: (name: string) => boolean): Promise<Tally[]> {
   const quick = [...CHECKS.filter(wanted).map(check), ...(wanted('unit') ? [project('unit')] : [])];
-  const timed = (['storage', 'homeserver', 'operator'] as const).filter(wanted).map(project);
-  const harness = wanted('harness') ? [project('harness')] : [];
-  if (!wanted('e2e')) return runInOrder([...quick, ...harness, ...timed]);
+  const beside = (['harness', 'storage'] as const).filter(wanted).map(project);
+  const alone = (['homeserver', 'operator'] as const).filter(wanted).map(project);
+  if (!wanted('e2e')) return runInOrder([...quick, ...beside, ...alone]);
   toOutput('=== e2e has begun; what it prints follows after the parts beside it\n');
   const e2e = begin(project('e2e'));
-  const tallies = [...(await runInOrder(quick, { isNice: true })), ...(await runInOrder(harness))];
-  return [...tallies, await e2e.show(), ...(await runInOrder(timed))];
+  const tallies = [...(await runInOrder(quick, { isNice: true })), ...(await runInOrder(beside))];
+  return [...tallies, await e2e.show(), ...(await runInOrder(alone))];
 }
 
 function readArguments(): { wanted: (name: string) => boolean } | { code: number } {
