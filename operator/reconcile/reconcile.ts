@@ -64,10 +64,13 @@ async function reconcileOnce(env: Environment, key: string, signal: AbortSignal)
   }
 }
 
+/** For the watch to bring the copy that a write lost against. */
+const NEWER_COPY_MS = 500;
+
 /** Only writes of the resource itself get here; what nobody foresaw is thrown on. */
 function verdictOnFailure({ log }: StepContext, error: unknown): Verdict {
-  // The watch brings the newer copy, so this is no failure.
-  if (isConflict(error)) return { next: 'retry' };
+  // No failure: counted as one, the next looks would come later and later.
+  if (isConflict(error)) return { next: 'later', afterMs: NEWER_COPY_MS };
   if (isNotFound(error)) return { next: 'done' };
   if (!(error instanceof KubeError) || !isTransient(error)) throw error;
   log.warn({ step: 'status', err: error }, 'the API server did not take a write; it is tried again');

@@ -1,20 +1,56 @@
 import type { Status } from '../api/status.ts';
+import { isConflict } from '../runtime/kube-error.ts';
+import type { KubeObject } from '../runtime/kube-object.ts';
 import { stableJson } from './digest.ts';
+import { homeserverCopy } from './homeserver-copy.ts';
 import { KINDS, MANAGERS } from './kinds.ts';
 import type { StepContext } from './step.ts';
 
+/** How often a status is brought to a newer copy of the resource. */
+const MAX_NEWER = 3;
+
 /**
- * Writes the status if it differs from the one that was read, guarded by the version that was read; gives back the
- * resource's new version. Errors: KubeError 409 Conflict when somebody wrote in between.
+ * Writes the status if it differs from the one that was read, guarded by the version that was read, or by a newer one that
+ * differs in nothing that the status speaks of; gives back the resource's new version. Errors: KubeError 409 Conflict when
+ * somebody wrote spec or status in between.
  */
 export async function writeStatus(ctx: StepContext, status: Status, resourceVersion: string): Promise<string> {
-  const { env, owner, homeserver } = ctx;
+  const { env, homeserver } = ctx;
   if (stableJson(status) === stableJson(homeserver.status)) return resourceVersion;
-  const patch = { namespace: owner.namespace, name: owner.name, resourceVersion, status };
-  const written = await env.client.applyStatus(KINDS.homeserver, patch, MANAGERS.status);
+  const written = await applyGuarded(ctx, status, resourceVersion);
   env.metrics.writes.inc({ kind: 'MatrixHomeserver' });
   if (stableJson(newsOf(status)) === stableJson(newsOf(homeserver.status))) env.caches.assumeStatus(written);
   return written.metadata.resourceVersion;
+}
+
+async function applyGuarded(ctx: StepContext, status: Status, version: string): Promise<KubeObject> {
+  const { env, owner } = ctx;
+  const { namespace, name } = owner;
+  let resourceVersion = version;
+  for (let newer = 0; ; newer += 1) {
+    try {
+      const patch = { namespace, name, resourceVersion, status };
+      return await env.client.applyStatus(KINDS.homeserver, patch, MANAGERS.status);
+    } catch (error) {
+      const next = isConflict(error) && newer < MAX_NEWER ? await newerVersion(ctx) : undefined;
+      if (next === undefined || next === resourceVersion) throw error;
+      resourceVersion = next;
+    }
+  }
+}
+
+/**
+ * Version of the resource if only labels, annotations and the like were changed. Whoever changes those more often than a run
+ * takes, which may be 10 s and more while a database hangs, would otherwise keep the status from ever being told.
+ */
+async function newerVersion({ env, owner, homeserver }: StepContext): Promise<string | undefined> {
+  const { namespace, name } = owner;
+  const found = await env.client.get(KINDS.homeserver, { namespace, name });
+  const newer = found && homeserverCopy(found).resource;
+  if (newer === undefined) return undefined;
+  const about = ({ metadata, status }: typeof homeserver) =>
+    stableJson([metadata.uid, metadata.generation, metadata.deletionTimestamp ?? null, status]);
+  return about(newer) === about(homeserver) ? newer.metadata.resourceVersion : undefined;
 }
 
 /** What only tells people: no step of a later run makes anything of it, so that no run has to follow. */
