@@ -31,6 +31,7 @@ const words = [
     misses: ['cakes', 'pancake', 'cake_1', ''],
   },
   { pattern: 'c?ke', matches: ['a c😀ke'], misses: ['cake2'] },
+  { pattern: '?-', matches: ['😀-', 'a 😀-'], misses: ['a😀-'] },
   { pattern: '*', matches: ['', 'any'], misses: [] },
   { pattern: '*ple', matches: ['people apple', 'ple'], misses: ['plea'] },
   { pattern: 'app*', matches: ['an apple'], misses: ['snapple'] },

@@ -60,6 +60,8 @@ class Part {
   /** Where the part ends if it stands at `at`, else -1. */
   matchAt(text: string, at: number): number {
     if (!this.#hasAny) return text.startsWith(this.#text, at) ? at + this.#text.length : -1;
+    // A `?` must not take the second half of a character.
+    if (at > 0 && lengthAt(text, at - 1) === 2) return -1;
     let end = at;
     for (const char of this.#text) {
       if (end >= text.length) return -1;
