@@ -143,6 +143,17 @@ test('a server that hangs is DatabaseUnreachable, and its return is enough', asy
   await suffer(set('hang'), unreachable(/./), set('open'));
 });
 
+test('a server that hangs is told also while somebody changes annotations all the time', async () => {
+  proxy.mode = 'hang';
+  await waitFor(
+    async () => {
+      await touch();
+      return conditionOf(await readHomeserver(stage, namespace), 'DatabaseReady')?.reason === 'DatabaseUnreachable';
+    },
+    { what: 'DatabaseUnreachable', timeoutMs: 60_000, everyMs: 100 },
+  );
+});
+
 test('resources whose server hangs hold up no resource on another server', async () => {
   // One hangs in the middle of its work, the others never get a session. The stand-in of the replicas has one too.
   await touch();
