@@ -10,12 +10,13 @@ import { kubectl, portForward } from '../cluster/clients.ts';
 import type { ClusterHandle, ClusterProvider } from '../cluster/cluster.ts';
 import { postgresImage } from '../cluster/images/postgres-image.ts';
 import { cgroupFolders } from '../cluster/local/cgroups.ts';
-import { instanceDir } from '../cluster/local/instance.ts';
+import { hostLinkOf, instanceDir } from '../cluster/local/instance.ts';
+import { hasLink } from '../cluster/local/network.ts';
 import { findProgram } from '../cluster/local/packages.ts';
 import { type NodeProcess, namespaceOf, processesIn } from '../cluster/local/namespaces.ts';
 import { readState, type State } from '../cluster/local/state-file.ts';
 import { isAlive } from '../cluster/process-identity.ts';
-import { runCommand } from '../cluster/run-command.ts';
+import { runCommand, tryCommand } from '../cluster/run-command.ts';
 import { readSettings } from '../cluster/settings.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -83,6 +84,21 @@ test.runIf(canRun)('of a cluster that is taken down nothing is left, and another
   expectGone(state);
   expect(await kubectl(two, ['get', 'pod', 'probe', '-o', 'jsonpath={.status.phase}'])).toBe('Running');
 });
+
+test.runIf(canRun)(
+  'an interface that another cluster has in its slot meanwhile does not hold up the end of one',
+  async () => {
+    const [state] = [await up(first).then(() => stateOf(first)), await up(second)];
+    kill(insideOf(state).filter(({ pid }) => pid === state.init.pid));
+    await waitFor(() => !hasLink(state), { what: 'the interface to go' });
+    const link = hostLinkOf(state.slot ?? -1);
+    // If it is there already, a real other cluster was faster: just as good.
+    const added = await tryCommand('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'harness-peer']);
+    await (await local(first)).down();
+    expectGone(state);
+    if (added.code === 0) await runCommand('ip', ['link', 'delete', link]);
+  },
+);
 
 /** Kills some processes of a cluster that runs a pod; whatever is left of it then goes by `down`. */
 async function crash(instance: string, chosen: (process: NodeProcess, index: number) => boolean): Promise<void> {
@@ -234,7 +250,7 @@ function expectGone(state: State): void {
   expect(isAlive(state.keeper)).toBe(false);
   expect(existsSync(dir)).toBe(false);
   expect(cgroupFolders(state.cgroup)).toEqual([]);
-  if (state.slot !== undefined) expect(existsSync(`/sys/class/net/mxo${state.slot}`)).toBe(false);
+  expect(hasLink(state)).toBe(false);
   expect(mentionsOf(dir)).toEqual([]);
 }
 
@@ -279,7 +295,7 @@ async function linksOfOthers(): Promise<string[]> {
   const { stateDir } = readSettings();
   const others = existsSync(stateDir) ? readdirSync(stateDir).filter((name) => !name.startsWith('harness-')) : [];
   const states = await Promise.all(others.map((name) => readState(join(stateDir, name))));
-  return states.flatMap((state) => (state?.slot === undefined ? [] : [`mxo${state.slot}`]));
+  return states.flatMap((state) => (state?.slot === undefined ? [] : [hostLinkOf(state.slot)]));
 }
 
 /** A cluster of somebody else that has just taken its interface has not written it down yet. */

@@ -31,7 +31,7 @@ export function instanceAt(name: string, dir: string, slot: number): Instance {
     name,
     dir,
     slot,
-    hostLink: `mxo${slot}`,
+    hostLink: hostLinkOf(slot),
     hostAddress: `198.18.${slot}.1`,
     nodeAddress: `198.18.${slot}.2`,
     nodeName: 'node-1',
@@ -40,6 +40,8 @@ export function instanceAt(name: string, dir: string, slot: number): Instance {
     apiServiceAddress: `198.18.${SLOTS + slot}.1`,
   };
 }
+
+export const hostLinkOf = (slot: number): string => `mxo${slot}`;
 
 /** Refuses names that are no DNS label of at most 40 characters: they become folder and cgroup names. */
 export function checkInstanceName(name: string): string {

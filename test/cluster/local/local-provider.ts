@@ -25,7 +25,7 @@ import { dnsComponent, isDnsReady, startDns } from './dns.ts';
 import { isolateFiles } from './file-systems.ts';
 import { type Instance, instanceAt, instanceDir, kubeconfigPath } from './instance.ts';
 import { startNamespaces } from './namespaces.ts';
-import { connectNode, pluginDir } from './network.ts';
+import { connectNode, linkIndexOf, pluginDir } from './network.ts';
 import {
   ctr,
   isNodeReady,
@@ -95,12 +95,13 @@ async function create(name: string, dir: string): Promise<ClusterHandle> {
   await mkdir(logDir, { recursive: true });
   await isolateFiles(state.init, dir);
   const instance = await connectNode(name, dir, state.init);
-  await writeState(dir, { ...state, slot: instance.slot });
+  const connected = { ...state, slot: instance.slot, linkIndex: linkIndexOf(instance.hostLink) };
+  await writeState(dir, connected);
   const files = createCgroup(state.cgroup).then(() => writeNodeFiles(instance, state.cgroup));
   const pki = issueCertificates(pkiDir(instance), clusterCertificates(instance)).then(() => writeKubeconfigs(instance));
   await startAll({ instance, node: { init: state.init, logDir } }, { files, pki });
   const programs = programsDigest(instance);
-  await writeState(dir, { ...state, slot: instance.slot, programs, complete: true });
+  await writeState(dir, { ...connected, programs, complete: true });
   return handleOf(instance);
 }
 

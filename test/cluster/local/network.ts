@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessIdentity } from '../process-identity.ts';
 import { runCommand, tryCommand } from '../run-command.ts';
-import { type Instance, instanceAt, SLOTS } from './instance.ts';
+import { hostLinkOf, type Instance, instanceAt, SLOTS } from './instance.ts';
 import { runInside } from './namespaces.ts';
+import type { State } from './state-file.ts';
 
 /**
  * Connects the node with this machine by a pair of virtual interfaces, in the first slot that is free, and prepares
@@ -46,6 +47,20 @@ async function takeSlot(name: string, dir: string, init: ProcessIdentity): Promi
     if (!refusal.includes('File exists')) break;
   }
   throw new Error(`no free slot for a cluster network: ${refusal || 'all are in use'}`);
+}
+
+/** The kernel's number of an interface of this machine; undefined if there is none of that name. */
+export function linkIndexOf(link: string): number | undefined {
+  try {
+    return Number(readFileSync(`/sys/class/net/${link}/ifindex`, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the interface that the cluster wrote down is still there; one of the same name may be another cluster's. */
+export function hasLink({ slot, linkIndex }: State): boolean {
+  return linkIndex !== undefined && slot !== undefined && linkIndexOf(hostLinkOf(slot)) === linkIndex;
 }
 
 const pluginDirs = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];

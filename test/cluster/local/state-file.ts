@@ -16,6 +16,8 @@ const State = z.object({
   /** Folder below every cgroup hierarchy. */
   cgroup: z.string().startsWith('/matrix-operator/'),
   slot: z.number().int().optional(),
+  /** Kernel's number of the interface of the slot: its name is another cluster's as soon as the slot is free. */
+  linkIndex: z.number().int().optional(),
   /** Digest of the programs and their arguments: a harness with other ones makes a new cluster. */
   programs: z.string().optional(),
   /** Set once the whole cluster has been seen working. */

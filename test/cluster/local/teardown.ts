@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { waitFor } from '../../support/wait-for.ts';
 import { isAlive, type ProcessIdentity } from '../process-identity.ts';
 import { cgroupFolders, cgroupOf, removeCgroup } from './cgroups.ts';
-import { instanceAt } from './instance.ts';
 import { findInit, namespaceOf, processesIn } from './namespaces.ts';
-import { readState } from './state-file.ts';
+import { hasLink } from './network.ts';
+import { readState, type State } from './state-file.ts';
 
 const GONE_TIMEOUT_MS = 60_000;
 
@@ -18,7 +17,7 @@ export async function tearDown(name: string, dir: string): Promise<void> {
   const init = state?.init ?? findInit(dir);
   if (init !== undefined) await endProcesses(init, state?.keeper);
   await removeCgroupWhenEmpty(cgroupOf(name));
-  if (state?.slot !== undefined) await waitForLink(instanceAt(name, dir, state.slot).hostLink);
+  if (state !== undefined) await waitForLink(state);
   await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
@@ -53,7 +52,7 @@ async function removeCgroupWhenEmpty(path: string): Promise<void> {
 }
 
 /** The kernel takes a network namespace apart some time after its last process. */
-async function waitForLink(name: string): Promise<void> {
-  const isGone = (): boolean => !existsSync(`/sys/class/net/${name}`);
-  await waitFor(isGone, { what: `the interface ${name} to go`, timeoutMs: GONE_TIMEOUT_MS });
+async function waitForLink(state: State): Promise<void> {
+  const isGone = (): boolean => !hasLink(state);
+  await waitFor(isGone, { what: `the interface of slot ${state.slot} to go`, timeoutMs: GONE_TIMEOUT_MS });
 }
