@@ -40,7 +40,9 @@ export interface ApiServerHandle extends ApiServer {
 }
 
 const ADDRESS = '127.0.0.1';
-const SERVICE_CIDR = '198.18.200.0/24';
+/** Nothing answers there. Wide, because each Service of a fleet takes an address. */
+const SERVICE_CIDR = '198.19.0.0/16';
+const API_SERVICE_ADDRESS = '198.19.0.1';
 const READY_TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
 
@@ -85,7 +87,7 @@ function asset(dir: string, name: string): string {
 async function startIn(dir: string, programs: Programs): Promise<ApiServerHandle> {
   const [port, etcdPort, peerPort] = await freePorts();
   const etcdUrl = `http://${ADDRESS}:${etcdPort}`;
-  await issueCertificates(join(dir, 'pki'), apiServerCertificates(ADDRESS, '198.18.200.1'));
+  await issueCertificates(join(dir, 'pki'), apiServerCertificates(ADDRESS, API_SERVICE_ADDRESS));
   const credential = await readCredential(join(dir, 'pki'), 'admin');
   const access: ApiAccess = { server: `https://${ADDRESS}:${port}`, credential };
   const kubeconfigPath = join(dir, 'kubeconfig');
