@@ -2,11 +2,11 @@ import { isJsonObject, ownObject, ownString } from '../room/json-value.ts';
 import { parseStrictJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
 import {
-  deleteRedactedDocuments,
+  deleteRedacted,
+  insertSearchable,
   SEARCH_KINDS,
   selectUnindexed,
-  upsertDocuments,
-  type SearchDocument,
+  type SearchableEvent,
   type UnindexedRow,
 } from '../storage/tables/event_search.ts';
 import { selectSearchPosition, updateSearchPosition } from '../storage/tables/search_progress.ts';
@@ -44,19 +44,20 @@ async function indexChunk(db: Queryable): Promise<number> {
   const found = await selectUnindexed(db, { after, types: [...SOURCES.keys()], limit: CHUNK });
   const last = found.at(-1);
   if (last === undefined) return 0;
-  const documents = found.flatMap((row) => documentOf(row, SOURCES.get(row.type)) ?? []);
-  if (documents.length > 0) await upsertDocuments(db, documents);
+  const searchable = found.flatMap((row) => searchableOf(row, SOURCES.get(row.type)) ?? []);
+  if (searchable.length > 0) await insertSearchable(db, searchable);
   const redactions = found.filter((row) => row.type === 'm.room.redaction').map((row) => row.event_no);
-  if (redactions.length > 0) await deleteRedactedDocuments(db, redactions);
+  if (redactions.length > 0) await deleteRedacted(db, redactions);
   await updateSearchPosition(db, last.position);
   return found.length;
 }
 
-function documentOf(row: UnindexedRow, source: Source | undefined): SearchDocument | undefined {
+/** The database makes the words; what it is to read there has been read here as strictly as any event. */
+function searchableOf(row: UnindexedRow, source: Source | undefined): SearchableEvent | undefined {
   if (row.json === null || source === undefined) return undefined;
   const event = parseStrictJson(row.json);
   const content = event.ok && isJsonObject(event.value) ? ownObject(event.value, 'content') : undefined;
-  const text = ownString(content ?? {}, source.key)?.replaceAll('\0', ' ');
+  const text = ownString(content ?? {}, source.key);
   if (text === undefined || text === '') return undefined;
-  return { eventNo: row.event_no, roomNo: row.room_no, position: row.position, kind: source.kind, text };
+  return { position: row.position, roomNo: row.room_no, kind: source.kind };
 }

@@ -98,7 +98,7 @@ test('soft-failed and rejected events are nowhere to be seen, and nothing of our
 });
 
 async function searchIndexed(eventId: string): Promise<void> {
-  const text = 'select 1 from event_search s join events e on e.event_no = s.event_no where e.event_id = $1';
+  const text = 'select 1 from event_search s join events e on e.position = s.position where e.event_id = $1';
   await waitFor(async () => (await client.query(text, [eventId])).rowCount === 1, { what: 'the search index' });
 }
 

@@ -55,6 +55,20 @@ test('words are found in messages, names and topics of rooms that the reader is 
   expect(idsOf(await search(alice, ''))).toEqual([]);
 });
 
+test.for(['recent', 'rank'])('phrases are found as they stand, ordered by %s', async (order) => {
+  const roomId = await alice.createRoom();
+  const word = `phrased${order}`;
+  const straight = await alice.send(roomId, `${word} upon a \u0001time, \\u0041`);
+  const turned = await alice.send(roomId, `upon ${word}`);
+  const ids = async (term: string) => idsOf(await search(alice, term, { order_by: order })).toSorted(byText);
+  expect(await ids(`"${word} upon"`)).toEqual([straight]);
+  expect(await ids(`"upon a time" ${word}`)).toEqual([straight]);
+  expect(await ids(`${word} -"${word} upon"`)).toEqual([turned]);
+  expect(await ids(`${word} upon`)).toEqual([straight, turned].toSorted(byText));
+  expect(await ids(`"upon ${word}" or "a time" ${word}`)).toEqual([straight, turned].toSorted(byText));
+  expect(await search(alice, `"${word} upon"`, { order_by: order })).toMatchObject({ count: 1 });
+});
+
 test.for(['recent', 'rank'])('pages ordered by %s give every hit once', async (order) => {
   const roomId = await alice.createRoom();
   const word = `paged${order}`;

@@ -18,7 +18,8 @@ export interface CopiedSequence {
 
 /**
  * Every table of ours but those that speak of the database itself: the migrations make schema state and their own record,
- * processes that serve are not data, and the operator's `owner` says whose this database is, not whose data it holds.
+ * processes that serve are not data, and the operator's `owner` says whose this database is, not whose data it holds. The search
+ * index is made again from the events, of which each of its rows needs one.
  */
 const TABLES = `
 select n.nspname as schema, c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
@@ -26,7 +27,8 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute 
 where n.nspname in ('public', 'ops', 'matrix_operator') and c.relkind = 'r' and c.relpersistence = 'p'
   and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
   and (n.nspname, c.relname) not in (('ops', 'schema_state'), ('ops', 'migrations'), ('ops', 'migration_progress'),
-    ('ops', 'replica'), ('matrix_operator', 'owner'), ('matrix_operator', 'restored_keys'))
+    ('ops', 'replica'), ('matrix_operator', 'owner'), ('matrix_operator', 'restored_keys'),
+    ('public', 'event_search'), ('public', 'search_progress'))
   and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
 group by n.nspname, c.relname, c.relpages order by c.relpages desc, n.nspname, c.relname`;
 

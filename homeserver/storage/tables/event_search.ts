@@ -1,6 +1,7 @@
 /**
- * event_search: a row holds the words of an event. Written behind the event writers by the search index, read by searches. Grows by a
- * row a message (about 300 B with its index); deleted when the event is redacted, and with the room.
+ * event_search: a row is an event whose words are in the index. Written behind the event writers by the search index, read by
+ * searches. Grows by a row a message (about 150 B with its indexes); deleted when the event is redacted, and with the room. Not in
+ * backups: it is made again from the events.
  */
 import type { Queryable } from '../database.ts';
 
@@ -37,42 +38,29 @@ export function selectUnindexed(
   return db.query({ name: 'events_select_unindexed', text: UNINDEXED, values });
 }
 
-export interface SearchDocument {
-  eventNo: number;
-  roomNo: number;
+export interface SearchableEvent {
   position: number;
+  roomNo: number;
   kind: number;
-  /** Without U+0000, which PostgreSQL cannot hold. */
-  text: string;
 }
 
-// The simple configuration knows no language: a server has people of many.
 const INSERT = `
-insert into event_search (event_no, room_no, position, kind, document)
-select d.event_no, d.room_no, d.position, d.kind,
-  to_tsvector('simple', d.text) || array_to_tsvector(array[chr(1) || d.room_no])
-from unnest($1::int8[], $2::int8[], $3::int8[], $4::int2[], $5::text[]) as d(event_no, room_no, position, kind, text)
-on conflict (event_no) do update set room_no = excluded.room_no, position = excluded.position, kind = excluded.kind,
-  document = excluded.document`;
+insert into event_search (position, room_no, kind)
+select * from unnest($1::int8[], $2::int8[], $3::int2[])
+on conflict (position) do nothing`;
 
-export async function upsertDocuments(db: Queryable, documents: readonly SearchDocument[]): Promise<void> {
-  const column = (pick: (document: SearchDocument) => number | string) => documents.map(pick);
-  const values = [
-    column((document) => document.eventNo),
-    column((document) => document.roomNo),
-    column((document) => document.position),
-    column((document) => document.kind),
-    column((document) => document.text),
-  ];
-  await db.query({ name: 'event_search_upsert', text: INSERT, values });
+export async function insertSearchable(db: Queryable, events: readonly SearchableEvent[]): Promise<void> {
+  const column = (pick: (event: SearchableEvent) => number) => events.map(pick);
+  const values = [column((event) => event.position), column((event) => event.roomNo), column((event) => event.kind)];
+  await db.query({ name: 'event_search_insert', text: INSERT, values });
 }
 
 const DELETE_REDACTED = `
 delete from event_search s using redactions d, events e
-where d.event_no = any($1::int8[]) and e.event_id = d.redacted_event_id and s.event_no = e.event_no`;
+where d.event_no = any($1::int8[]) and e.event_id = d.redacted_event_id and s.position = e.position`;
 
 /** Forgets the words of what these events redact. */
-export async function deleteRedactedDocuments(db: Queryable, redactionNos: readonly number[]): Promise<void> {
+export async function deleteRedacted(db: Queryable, redactionNos: readonly number[]): Promise<void> {
   await db.query({ name: 'event_search_delete_redacted', text: DELETE_REDACTED, values: [redactionNos] });
 }
 
@@ -91,20 +79,37 @@ export interface SearchHit {
   rank: number;
 }
 
-// Of more than ten thousand hits the newest count. Few rooms are looked up in the index beside the words: for many of them that costs
-// more than reading all hits of the words (16 rooms 10 ms, 64 rooms 50 ms, 500 rooms 2.3 s against 45 ms; docs/decisions/0011-search.md).
+// Few rooms are looked up in the index beside the words: for many of them that costs more than reading all hits of the words (16 rooms
+// 10 ms, 64 rooms 50 ms, 500 rooms 2.3 s against 45 ms; docs/decisions/0011-search.md). The index does not know which word follows which,
+// and to look at an event costs 40 us: of a phrase the index is asked for its words, and the newest thousand events that hold
+// them are looked at. U+0002 is in no event, and so stands for a phrase that must not be there.
+const HITS = `
+with q as materialized (
+  select a.words, a.words::text ~ ' <[-0-9]+> ' as has_phrase, regexp_replace(
+    regexp_replace(a.words::text, '!\\( [^ ]+( <[-0-9]+> [^ ]+)+ \\)', '!''' || chr(2) || '''', 'g'), ' <[-0-9]+> ', ' & ', 'g'
+  )::tsquery as any_order,
+  case when cardinality($2::int8[]) <= 32
+    then (select string_agg('''' || chr(1) || r.no || '''', '|') from unnest($2::int8[]) as r(no))::tsquery end as rooms
+  from (select websearch_to_tsquery('simple', $1) as words) a
+), hits as (
+  select h.position, h.room_no, h.kind, q.words, q.has_phrase
+  from q join event_search h on event_words(h.position, h.room_no, h.kind) @@ coalesce(q.any_order && q.rooms, q.any_order)
+  where h.room_no = any($2::int8[]) and h.kind = any($3::int2[]) and h.position <= $4 and numnode(q.words) > 0`;
+
+/** Hits that are looked at by themselves, for their rank or for a phrase: the newest. */
+const NEWEST = `
+  order by h.position desc limit 1000
+), found as (
+  select h.*, ts_rank_cd(d.document, h.words) as rank
+  from hits h cross join lateral (select event_words(h.position, h.room_no, h.kind) as document offset 0) d
+  where not h.has_phrase or d.document @@ h.words
+)`;
+
 const BY_RANK = `
-select s.event_no, s.room_no, s.position, ts_rank_cd(s.document, s.words) as rank
-from (
-  select h.event_no, h.room_no, h.position, h.document, q.words
-  from (select websearch_to_tsquery('simple', $1) as words,
-    case when cardinality($2::int8[]) <= 32
-      then (select string_agg('''' || chr(1) || r.no || '''', '|') from unnest($2::int8[]) as r(no))::tsquery end as rooms) q
-  join event_search h on h.document @@ coalesce(q.words && q.rooms, q.words)
-  where h.room_no = any($2::int8[]) and h.kind = any($3::int2[]) and h.position <= $4 and numnode(q.words) > 0
-  order by h.position desc limit 10000
-) s
-order by rank desc, s.position desc offset $5 limit $6`;
+${HITS}${NEWEST}
+select e.event_no, f.room_no, f.position, f.rank
+from (select * from found order by rank desc, position desc offset $5 limit $6) f join events e on e.position = f.position
+order by f.rank desc, f.position desc`;
 
 /** Events that hold the words, the best first. */
 export function selectHitsByRank(
@@ -116,14 +121,16 @@ export function selectHitsByRank(
   return db.query({ name: 'event_search_select_by_rank', text: BY_RANK, values });
 }
 
+// Ranks are worked out for what is given only.
 const RECENT = `
-select h.event_no, h.room_no, h.position, ts_rank_cd(h.document, q.words) as rank
-from (select websearch_to_tsquery('simple', $1) as words,
-  case when cardinality($2::int8[]) <= 32
-    then (select string_agg('''' || chr(1) || r.no || '''', '|') from unnest($2::int8[]) as r(no))::tsquery end as rooms) q
-join event_search h on h.document @@ coalesce(q.words && q.rooms, q.words)
-where h.room_no = any($2::int8[]) and h.kind = any($3::int2[]) and h.position <= $4 and numnode(q.words) > 0
-order by h.position desc limit $5`;
+${HITS} order by h.position desc limit 1000
+), found as (
+  select h.* from hits h where not h.has_phrase or event_words(h.position, h.room_no, h.kind) @@ h.words
+  order by h.position desc limit $5
+)
+select e.event_no, f.room_no, f.position, ts_rank_cd(event_words(f.position, f.room_no, f.kind), f.words) as rank
+from found f join events e on e.position = f.position
+order by f.position desc`;
 
 /** Events that hold the words, the newest first. */
 export function selectRecentHits(db: Queryable, query: SearchQuery, limit: number): Promise<SearchHit[]> {
@@ -132,16 +139,13 @@ export function selectRecentHits(db: Queryable, query: SearchQuery, limit: numbe
 }
 
 const SUMMARY = `
-select tsvector_to_array(to_tsvector('simple', $1)) as words, (select count(*)::int4 from (
-  select 1
-  from (select websearch_to_tsquery('simple', $1) as words,
-    case when cardinality($2::int8[]) <= 32
-      then (select string_agg('''' || chr(1) || r.no || '''', '|') from unnest($2::int8[]) as r(no))::tsquery end as rooms) q
-  join event_search h on h.document @@ coalesce(q.words && q.rooms, q.words)
-  where h.room_no = any($2::int8[]) and h.kind = any($3::int2[]) and h.position <= $4 and numnode(q.words) > 0 limit 10000
-) c) as count`;
+${HITS} order by case when q.has_phrase then h.position end desc limit (select case when has_phrase then 1000 else 10000 end from q)
+)
+select tsvector_to_array(to_tsvector('simple', $1)) as words, (
+  select count(*)::int4 from hits h where not h.has_phrase or event_words(h.position, h.room_no, h.kind) @@ h.words
+) as count`;
 
-/** The words that are looked for, and how many events hold them, counted up to ten thousand. */
+/** The words that are looked for, and how many events hold them, counted up to ten thousand (phrases: one thousand). */
 export async function selectSearchSummary(
   db: Queryable,
   query: SearchQuery,

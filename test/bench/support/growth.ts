@@ -8,6 +8,7 @@ import type { RoomId, UserId } from '../../../homeserver/room/identifiers.ts';
 import { newRoomEvents } from '../../../homeserver/rooms/new-room-events.ts';
 import { openStore, type Store } from '../../../homeserver/storage/store.ts';
 import { rulesOf, userId } from '../../support/room-story.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { BenchWorld } from './homeserver-figures.ts';
 import type { BenchUser } from './matrix-client.ts';
 import { row, type Row } from './rows.ts';
@@ -28,8 +29,9 @@ const EVENTS_PER_MEMBER = 20;
 /** Events that one call of the writer sends. */
 const CALL = 64;
 const AT_ONCE = 16;
-/** A plain message has about 700 bytes of JSON with this text. */
-const TEXT = 'lorem ipsum dolor sit amet '.repeat(7);
+/** Words of a message: about 700 bytes of JSON. */
+const WORDS = 20;
+const VOCABULARY = 20_000;
 
 /** The database of a running server as a second replica sees it. */
 interface Filling {
@@ -106,6 +108,7 @@ async function messages({ store, writer, owner }: Filling, rooms: readonly RoomI
   const there = await count(store, 'events');
   const calls = Math.max(1, Math.ceil((size.events - there) / CALL));
   say(`writing ${calls * CALL} messages`);
+  await searchIndexed(store);
   await vacuum(store);
   const before = await bytes(store);
   const sent = await timed(calls, AT_ONCE, (call) => {
@@ -116,6 +119,7 @@ async function messages({ store, writer, owner }: Filling, rooms: readonly RoomI
       Array.from({ length: CALL }, (_, n) => messageOf(owner, call * CALL + n)),
     );
   });
+  await searchIndexed(store);
   await vacuum(store);
   const grown = (await bytes(store)) - before;
   const json = await averageJson(store);
@@ -126,7 +130,22 @@ async function messages({ store, writer, owner }: Filling, rooms: readonly RoomI
 }
 
 function messageOf(sender: UserId, n: number): EventDraft {
-  return { type: 'm.room.message', sender, content: { msgtype: 'm.text', body: `${n} ${TEXT}` } };
+  return { type: 'm.room.message', sender, content: { msgtype: 'm.text', body: textOf(n) } };
+}
+
+/** As people write: few words often, many seldom, the frequent ones short; the same text for the same number. */
+function textOf(message: number): string {
+  let seed = message + 1;
+  const words = Array.from({ length: WORDS }, () => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return wordOf(Math.floor(VOCABULARY ** (seed / 2 ** 32)));
+  });
+  return words.join(' ');
+}
+
+function wordOf(rank: number): string {
+  const syllable = 'bcdfghklmnprst'.charAt(rank % 14) + 'aeiou'.charAt(Math.floor(rank / 14) % 5);
+  return rank < 70 ? syllable : syllable + wordOf(Math.floor(rank / 70));
 }
 
 /** Initial sync of the account that is in all rooms. */
@@ -165,6 +184,17 @@ async function averageJson(store: Store): Promise<number> {
   const text = `select avg(length(json))::int4 as n from (select json from events where position is not null
     order by position desc limit 1000) e`;
   return (await store.db.query<{ n: number }>({ name: 'bench_json', text, values: [] }))[0]?.n ?? 0;
+}
+
+/** Words of messages are indexed behind the writers, by the server. */
+async function searchIndexed(store: Store): Promise<void> {
+  const text = 'select position >= (select max(position) from commits) as done from search_progress';
+  const query = { name: 'bench_search_indexed', text, values: [] };
+  await waitFor(async () => (await store.db.query<{ done: boolean }>(query))[0]?.done === true, {
+    what: 'the search index to reach the newest event',
+    timeoutMs: 600_000,
+    everyMs: 1000,
+  });
 }
 
 /** Statistics as autovacuum makes them in time; and free space is used before sizes are read. */
