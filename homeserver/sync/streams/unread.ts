@@ -153,6 +153,9 @@ async function countRooms(counting: Counting, rooms: readonly RoomAt[]): Promise
   return rooms.map((room) => ({ ...room, unread: countRoom(session, room, countOf) }));
 }
 
+/** Flags of an event are fewer bits. */
+const MOST_FLAGS = 65_536;
+
 /** The events that have to be judged: one for all that the rules cannot tell apart. */
 interface EventKinds {
   readonly candidates: ReadonlyMap<string, PushCandidate>;
@@ -166,18 +169,22 @@ async function gatherKinds({ session, rules, ignored }: Counting, rooms: readonl
     names.types([...new Set(events.map(([, , , typeNo]) => typeNo))]),
     names.userIds([...new Set(events.map(([, , senderNo]) => senderNo))]),
   ]);
-  const keyOf = ([eventNo, , senderNo, typeNo, flags]: UncountedEvent, roomNo: number) =>
-    isJudgedByKind({ type: types.get(typeNo) ?? '', flags }, rules)
-      ? `${roomNo}/${senderNo}/${typeNo}/${flags}`
-      : String(eventNo);
+  const decided = new Map<number, boolean>();
+  const keyOf = ([eventNo, , senderNo, typeNo, flags]: UncountedEvent, roomNo: number) => {
+    const kind = typeNo * MOST_FLAGS + flags;
+    const isDecided = decided.get(kind) ?? isJudgedByKind({ type: types.get(typeNo) ?? '', flags }, rules);
+    decided.set(kind, isDecided);
+    return isDecided ? `${roomNo}/${senderNo}/${kind}` : String(eventNo);
+  };
   const candidates = new Map<string, PushCandidate>();
   for (const { row } of rooms) {
     const room = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined };
     for (const event of row.events) {
+      if (!mayCount(session, row, event)) continue;
       const [eventNo, , senderNo, typeNo, flags] = event;
       const key = keyOf(event, row.room_no);
       const sender = senders.get(senderNo) ?? '';
-      if (candidates.has(key) || !mayCount(session, row, event) || ignored.has(sender)) continue;
+      if (candidates.has(key) || ignored.has(sender)) continue;
       candidates.set(key, { eventNo, room, type: types.get(typeNo) ?? '', sender, flags });
     }
   }
