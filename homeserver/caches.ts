@@ -8,6 +8,7 @@ export const CACHES = {
   event_type_names: 'names of numbered event types',
   event_types: 'numbers of event types',
   first_members: 'members that summaries of rooms name',
+  ignored_users: 'whom readers of rooms ignore',
   joined_readers: 'rooms that readers are known to be joined to',
   known_rooms: 'rooms that are read, as they stand',
   lazy_members: 'members that devices with lazy loading have been told of',

@@ -34,6 +34,7 @@ export interface OldRoom {
   readonly creators: readonly UserId[];
   /** Children of a space, by room id. */
   readonly children: ReadonlyMap<string, JsonObject>;
+  /** By user id. */
   readonly banned: ReadonlyMap<string, JsonObject>;
 }
 
@@ -45,7 +46,11 @@ export interface Replacement {
   readonly profile: JsonObject;
 }
 
-/** The events of the room that replaces an old one. */
+/**
+ * The events of the room that replaces an old one. Of the memberships only bans are handed on: the specification advises against
+ * memberships because a server cannot speak for users of others, but a ban is the word of whoever upgrades, and without it everybody
+ * who was banned from a public room would be let in again.
+ */
 export function upgradedRoomEvents(old: OldRoom, next: Replacement): EventDraft[] {
   const { creator } = next;
   const levels = powerLevels(old, next);

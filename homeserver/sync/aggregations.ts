@@ -20,6 +20,11 @@ interface Reading {
   readonly withRoomId: boolean;
 }
 
+interface BundleReading extends Reading {
+  /** Numbers of the users whom the reader ignores: nothing of theirs is aggregated. */
+  readonly ignored: readonly number[];
+}
+
 /**
  * Bundled aggregations of events that the reader may see. Events that nothing relates to cost nothing: the rows say so themselves.
  * What relates to them is given only if the reader may see that too.
@@ -28,7 +33,8 @@ interface Reading {
 export async function bundleAggregations(reading: Reading, rows: readonly TimelineRow[]): Promise<Aggregations> {
   const parents = rows.filter((row) => row.related && row.state_key_no === null);
   if (parents.length === 0) return new Map();
-  const [threads, simple] = await Promise.all([readThreads(reading, parents), readSimple(reading, parents)]);
+  const bundling = { ...reading, ignored: [...(await readIgnoredNos(reading.session))] };
+  const [threads, simple] = await Promise.all([readThreads(bundling, parents), readSimple(bundling, parents)]);
   const bundles = new Map<number, string>();
   for (const row of parents) {
     const thread = threads.get(row.event_id);
@@ -41,11 +47,8 @@ export async function bundleAggregations(reading: Reading, rows: readonly Timeli
 type Member = readonly [relType: string, json: string];
 
 /** Edits and references: all that an event inside a thread can have. */
-async function readSimple(reading: Reading, rows: readonly TimelineRow[]): Promise<Map<string, Member[]>> {
-  const [edits, references] = await Promise.all([
-    readEdits(reading, rows),
-    selectReferences(reading.session.db, parentsOf(rows)),
-  ]);
+async function readSimple(reading: BundleReading, rows: readonly TimelineRow[]): Promise<Map<string, Member[]>> {
+  const [edits, references] = await Promise.all([readEdits(reading, rows), readReferences(reading, rows)]);
   const byParent = Map.groupBy(references, (row) => row.parent_id);
   return new Map(
     rows.map((row) => {
@@ -62,22 +65,37 @@ async function readSimple(reading: Reading, rows: readonly TimelineRow[]): Promi
   );
 }
 
-function parentsOf(rows: readonly TimelineRow[]): Parents {
+async function readReferences(reading: BundleReading, rows: readonly TimelineRow[]): Promise<ChildRow[]> {
+  const found = await selectReferences(reading.session.db, parentsOf(reading, rows));
+  return visibleOf(reading, found);
+}
+
+async function visibleOf<Row extends TimelineRow>(
+  { session, standings }: Reading,
+  rows: readonly Row[],
+): Promise<Row[]> {
+  const visible = new Set<TimelineRow>(await filterVisible(session, rows, standings));
+  return rows.filter((row) => visible.has(row));
+}
+
+function parentsOf({ standings, ignored }: BundleReading, rows: readonly TimelineRow[]): Parents {
   return {
     roomNos: rows.map((row) => row.room_no),
     eventIds: rows.map((row) => row.event_id),
     senderNos: rows.map((row) => row.sender_no),
     typeNos: rows.map((row) => row.type_no),
+    ends: rows.map((row) => standings.get(row.room_no)?.until ?? Number.MAX_SAFE_INTEGER),
+    ignored,
   };
 }
 
 /** The newest valid edit of each event. A redacted event, and an edit itself, have none. */
-async function readEdits(reading: Reading, rows: readonly TimelineRow[]): Promise<Map<string, string>> {
+async function readEdits(reading: BundleReading, rows: readonly TimelineRow[]): Promise<Map<string, string>> {
   const editable = rows.filter((row) => row.because_id === null && relationOf(row) !== 'm.replace');
   if (editable.length === 0) return new Map();
-  const found = (await selectEdits(reading.session.db, parentsOf(editable))).filter(isValidEdit);
+  const found = (await selectEdits(reading.session.db, parentsOf(reading, editable))).filter(isValidEdit);
   const newest = new Map<string, ChildRow>();
-  for (const row of found) if (!newest.has(row.parent_id)) newest.set(row.parent_id, row);
+  for (const row of await visibleOf(reading, found)) if (!newest.has(row.parent_id)) newest.set(row.parent_id, row);
   const texts = await render(reading, [...newest.values()], new Map());
   return textsByParent([...newest.values()], texts);
 }
@@ -100,11 +118,10 @@ export function relationOf(row: TimelineRow): string | undefined {
   return relation?.startsWith('{') === true ? jsonString(jsonMembers(relation).get('rel_type')) : undefined;
 }
 
-async function readThreads(reading: Reading, rows: readonly TimelineRow[]): Promise<Map<string, Member>> {
+async function readThreads(reading: BundleReading, rows: readonly TimelineRow[]): Promise<Map<string, Member>> {
   const { session } = reading;
-  const ignored = [...(await readIgnoredNos(session))];
   const { userNo, deviceNo } = session.reader;
-  const threads = await selectThreads(session.db, parentsOf(rows), { userNo, deviceNo, ignored });
+  const threads = await selectThreads(session.db, parentsOf(reading, rows), { userNo, deviceNo });
   if (threads.length === 0) return new Map();
   const related = threads.filter((row) => row.related);
   const inner = related.length === 0 ? new Map<string, Member[]>() : await readSimple(reading, related);

@@ -175,6 +175,7 @@ async function readRooms(session: Session, request: SyncRequest, rooms: RoomsInp
   // Clients aggregate what they have been given without a gap themselves. Spec: "Aggregations of child events".
   const gaps = new Set(told.filter(({ window }) => window.limited).map(({ plan: room }) => room.row.room_no));
   const bundled = (row: TimelineRow) => gaps.has(row.room_no);
+  const { federationFormat } = request.filter;
   const joined = told.filter(({ plan: room }) => room.section === 'join');
   const stateOptions = {
     filter: request.filter,
@@ -189,7 +190,7 @@ async function readRooms(session: Session, request: SyncRequest, rooms: RoomsInp
   };
   const heroesRead = readHeroes(session, changed);
   const [texts, heroes, state, unread] = await Promise.all([
-    giveTimelineEvents(session, events, standings, { withRoomId: false, bundled }),
+    giveTimelineEvents(session, events, standings, { withRoomId: false, bundled, federationFormat }),
     heroesRead,
     heroesRead.then(readStateOf),
     readUnread(

@@ -37,6 +37,17 @@ test('a client gets the event without what is only for servers', () => {
   });
 });
 
+test('in the format of the federation an event has all that servers give each other, and its id', () => {
+  const inFederation = { now: 5000, withRoomId: false, federationFormat: true };
+  expect(JSON.parse(clientEventJson({ ...base, json: JSON.stringify(pdu) }, inFederation))).toEqual({
+    ...pdu,
+    event_id: '$event',
+    unsigned: { age: 4000 },
+  });
+  const redacted = { ...base, json: JSON.stringify(pdu), redaction: { rules: rulesOf('11') } };
+  expect(JSON.parse(clientEventJson(redacted, inFederation))).toMatchObject({ content: {}, depth: 12 });
+});
+
 test('the content is passed on byte for byte', () => {
   const json = '{"content": {"b":1.50,"a":"\\u00e9"} ,"type":"x","sender":"@a:b","origin_server_ts":1}';
   expect(clientEventJson({ ...base, json }, view)).toContain('"content":{"b":1.50,"a":"\\u00e9"},');

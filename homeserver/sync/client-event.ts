@@ -32,6 +32,8 @@ export interface EventView {
   readonly now: number;
   /** `/sync` leaves the room id out, everything else has it. */
   readonly withRoomId: boolean;
+  /** With all that servers give each other. Spec: client-server API, "Filtering", `event_format` (v1.19). */
+  readonly federationFormat?: boolean | undefined;
   /** Only for the device that sent the event. */
   readonly transactionId?: string | undefined;
   /** The reader's membership at the event. */
@@ -57,13 +59,26 @@ const DROPPED: ReadonlySet<string> = new Set([
   'unsigned',
 ]);
 
+const DROPPED_IN_FEDERATION_FORMAT: ReadonlySet<string> = new Set(['event_id', 'unsigned']);
+
 /**
  * JSON text of an event in the format for clients, cut from the stored text without reading or writing its content again
  * (a redacted event's content is).
  * Spec: client-server API, "Room event format" (v1.19).
  */
 export function clientEventJson(event: StoredEvent, view: EventView): string {
-  return withUnsigned(eventHeadJson(event), event, view);
+  return withUnsigned(view.federationFormat === true ? federationHeadJson(event) : eventHeadJson(event), event, view);
+}
+
+/** The event as it came, but for what a redaction takes away; with its id, which most room versions leave out. */
+function federationHeadJson(event: StoredEvent): string {
+  const members = jsonMembers(event.json);
+  const type = jsonString(members.get('type')) ?? '';
+  const kept = [...members].filter(([key]) => !DROPPED_IN_FEDERATION_FORMAT.has(key) && !isRedacted(event, key));
+  const texts = kept.map(([key, value]) => {
+    return `${JSON.stringify(key)}:${key === 'content' ? contentIn(members, type, event) : value},`;
+  });
+  return `{${texts.join('')}"event_id":${JSON.stringify(event.eventId)},`;
 }
 
 /** The event's text up to its id: what is the same for everybody to whom it is given. `withUnsigned` makes it whole. */

@@ -10,6 +10,8 @@ export interface CompiledFilter {
   readonly redundantMembers: boolean;
   /** Unread counts come with threads apart. */
   readonly threadCounts: boolean;
+  /** Events are given as servers give them to each other. */
+  readonly federationFormat: boolean;
   readonly timeline: EventMatcher;
   readonly state: EventMatcher;
   readonly ephemeral: EventMatcher;
@@ -29,6 +31,7 @@ export function compileSyncFilter(filter: SyncFilter): CompiledFilter {
     lazyMembers,
     redundantMembers,
     threadCounts: parts.timeline?.unread_thread_notifications === true,
+    federationFormat: filter.event_format === 'federation',
     timeline: compileFilter(parts.timeline),
     state: compileFilter(parts.state),
     ephemeral: compileFilter(parts.ephemeral),

@@ -45,7 +45,7 @@ test('rooms and not_rooms decide on the room', () => {
 test.for([
   { text: '{', says: 'not JSON' },
   { text: '{"room":{"timeline":{"limit":-1}}}', says: 'room.timeline.limit' },
-  { text: '{"event_format":"federation"}', says: 'event_format' },
+  { text: '{"event_format":"raw"}', says: 'event_format' },
   { text: '[]', says: 'filter' },
 ])('a wrong filter is refused and the member named: $text', ({ text, says }) => {
   expect(() => parseFilterText(SyncFilter, text)).toThrow(MatrixError);

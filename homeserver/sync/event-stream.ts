@@ -5,6 +5,7 @@ import { selectOldest } from '../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
+import { isHeard, readIgnoredNos } from './ignored-users.ts';
 import { formatSyncToken, pointAt } from './position.ts';
 import type { Interest } from './recent-commits.ts';
 import { openRoom } from './room-access.ts';
@@ -67,7 +68,8 @@ async function lookFrom(ctx: SyncContext, request: StreamRequest, from: number):
   const standings = await openRooms(session, request.roomId);
   const interest = { userNo: request.reader.userNo, rooms: new Set(standings.keys()) };
   const rows = await nextEvents(session, [...standings.keys()], from);
-  const visible = await filterVisible(session, rows, standings);
+  const heard = rows.filter(isHeard(rows.length === 0 ? new Set() : await readIgnoredNos(session)));
+  const visible = await filterVisible(session, heard, standings);
   const texts = await giveTimelineEvents(session, visible, standings, { withRoomId: true });
   const end =
     rows.length === MAX_EVENTS ? (rows.at(-1)?.position ?? from) : Math.max(from, seen, rows.at(-1)?.position ?? 0);

@@ -41,7 +41,7 @@ export const RoomEventFilter = z.looseObject({
 /** Spec: client-server API, "Filtering", Filter (v1.19). `event_fields` may be honoured or not; we give all fields. */
 export const SyncFilter = z.looseObject({
   event_fields: z.array(z.string().max(1024)).max(MAX_TYPES).optional(),
-  event_format: z.literal('client', 'events come in the format "client" only').optional(),
+  event_format: z.enum(['client', 'federation']).optional(),
   presence: EventFilter.optional(),
   account_data: EventFilter.optional(),
   room: z

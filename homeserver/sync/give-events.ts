@@ -16,6 +16,7 @@ export interface GiveOptions {
   readonly bundled?: (row: TimelineRow) => boolean;
   /** Which events are given as if they were redacted; none when absent. */
   readonly hidden?: (row: TimelineRow) => boolean;
+  readonly federationFormat?: boolean;
 }
 
 /** Timeline events as JSON text with all that `unsigned` has for the reader: event number -> text. Rows must be visible. */
@@ -25,7 +26,7 @@ export async function giveTimelineEvents(
   standings: Standings,
   options: GiveOptions,
 ): Promise<Map<number, string>> {
-  const { withRoomId, bundled, hidden } = options;
+  const { withRoomId, bundled, hidden, federationFormat } = options;
   const parents = bundled === undefined ? rows : rows.filter(bundled);
   const [replaced, aggregations] = await Promise.all([
     replacedOf(session, rows),
@@ -42,6 +43,7 @@ export async function giveTimelineEvents(
     const view: EventView = {
       now: session.now,
       withRoomId,
+      federationFormat,
       membership: membershipAfter(session, row),
       transactionId: ownTransaction(session, row),
       replacesState: before?.event_id,
@@ -58,7 +60,9 @@ function givenJson(row: TimelineRow, room: Standing, view: EventView, hidden: Gi
   const event = storedEvent(row, room);
   if (event.redaction === undefined && hidden?.(row) === true)
     return clientEventJson({ ...event, redaction: { rules: room.rules } }, view);
-  return isShared(row) ? withUnsigned(row.head, event, view) : clientEventJson(event, view);
+  return isShared(row) && view.federationFormat !== true
+    ? withUnsigned(row.head, event, view)
+    : clientEventJson(event, view);
 }
 
 /** What the state events among the rows replaced; the rows that readers share know it. */
@@ -76,12 +80,12 @@ export function giveStateEvents(
   session: Session,
   rows: readonly TimelineRow[],
   standings: Standings,
-  withRoomId: boolean,
+  options: Pick<GiveOptions, 'withRoomId' | 'federationFormat'>,
 ): Map<number, string> {
   const given = new Map<number, string>();
   for (const row of rows) {
     const room = standings.get(row.room_no);
-    if (room !== undefined) given.set(row.event_no, givenJson(row, room, { now: session.now, withRoomId }, undefined));
+    if (room !== undefined) given.set(row.event_no, givenJson(row, room, { now: session.now, ...options }, undefined));
   }
   return given;
 }

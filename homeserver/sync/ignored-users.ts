@@ -1,6 +1,8 @@
 import { ownObject } from '../room/json-value.ts';
 import { parseJsonObject } from '../room/strict-json.ts';
 import { selectAccountData } from '../storage/sync-reads/select-streams.ts';
+import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
+import type { RoomAccess } from './room-access.ts';
 import type { Session } from './session.ts';
 
 /** Type of the account data that lists them. */
@@ -19,4 +21,25 @@ export async function readIgnoredNos(session: Session): Promise<ReadonlySet<numb
   const names = [...ignoredUsersOf(content)];
   const numbers = await Promise.all(names.map((userId) => session.ctx.store.names.findUserNo(userId)));
   return new Set(numbers.filter((no) => no !== undefined));
+}
+
+/**
+ * Whether an event is for the reader: of ignored users only state is. From memory when this replica has seen every commit up to the
+ * moment at which the room was opened. Spec: client-server API, "Ignoring Users" (v1.19).
+ */
+export async function heardIn(session: Session, access: RoomAccess): Promise<(row: TimelineRow) => boolean> {
+  const { ctx, reader } = session;
+  const { seen } = ctx.store.feed;
+  // The end of what somebody who has left may read is older than the list may be.
+  const isSeen = access.room !== undefined && access.high.position <= seen;
+  const known = isSeen ? ctx.sync.ignored.get(reader.userNo) : undefined;
+  if (known !== undefined) return isHeard(known);
+  const ignored = await readIgnoredNos(session);
+  ctx.sync.ignored.remember(reader.userNo, ignored, seen);
+  return isHeard(ignored);
+}
+
+export function isHeard(ignored: ReadonlySet<number>): (row: TimelineRow) => boolean {
+  if (ignored.size === 0) return () => true;
+  return (row) => row.state_key_no !== null || !ignored.has(row.sender_no);
 }

@@ -77,7 +77,7 @@ async function readInvites(ctx: SyncContext, reader: ReadingUser, rows: readonly
     session.db,
     rows.map((row) => row.event_no),
   );
-  const texts = giveStateEvents(session, events, standings, true);
+  const texts = giveStateEvents(session, events, standings, { withRoomId: true });
   return rows.map((row) =>
     object([
       ['room_id', JSON.stringify(row.room_id)],

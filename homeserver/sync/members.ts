@@ -46,7 +46,7 @@ export async function readMembers(
     access.standing.joinedNow && (request.at === undefined || comparePoints(request.at, access.high) >= 0);
   if (isPresent && access.room !== undefined) return presentList(session, access, access.room, [...wanted]);
   const rows = (await membersAt(session, access, request.at)).filter((row) => hasMembership(row, wanted));
-  const texts = giveStateEvents(session, rows, access.standings, true);
+  const texts = giveStateEvents(session, rows, access.standings, { withRoomId: true });
   return `{"chunk":[${[...texts.values()].join(',')}]}`;
 }
 
@@ -109,7 +109,8 @@ function hasMembership(row: TimelineRow, wanted: ReadonlySet<string>): boolean {
 }
 
 /**
- * `{"joined": {userId: {display_name, avatar_url}}}` for somebody who is joined. Errors: M_FORBIDDEN.
+ * `{"joined": {userId: {display_name, avatar_url}}}` for somebody who is joined, null for what a member has not. Errors: M_FORBIDDEN.
+ * The specification would have it left out; other servers say null, and Complement asks for the keys.
  * Spec: client-server API, `/joined_members` (v1.19).
  */
 export async function readJoinedMembers(ctx: SyncContext, reader: ReadingUser, roomId: string): Promise<unknown> {
@@ -120,17 +121,10 @@ export async function readJoinedMembers(ctx: SyncContext, reader: ReadingUser, r
   return { joined: Object.fromEntries(rows.map((row) => profileOf(row, access))) };
 }
 
-function profileOf(row: TimelineRow, access: RoomAccess): [string, Record<string, string>] {
+function profileOf(row: TimelineRow, access: RoomAccess): [string, Record<string, string | null>] {
   const userId = jsonString(jsonMembers(row.json).get('state_key')) ?? '';
-  const content = parseLooseJson(eventContentJson(storedEvent(row, access.standing)));
-  if (!content.ok || !isJsonObject(content.value)) return [userId, {}];
-  const displayName = ownString(content.value, 'displayname');
-  const avatarUrl = ownString(content.value, 'avatar_url');
-  return [
-    userId,
-    {
-      ...(displayName !== undefined && { display_name: displayName }),
-      ...(avatarUrl !== undefined && { avatar_url: avatarUrl }),
-    },
-  ];
+  const parsed = parseLooseJson(eventContentJson(storedEvent(row, access.standing)));
+  const content = parsed.ok && isJsonObject(parsed.value) ? parsed.value : {};
+  const text = (key: string) => ownString(content, key) ?? null;
+  return [userId, { display_name: text('displayname'), avatar_url: text('avatar_url') }];
 }

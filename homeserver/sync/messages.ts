@@ -4,6 +4,7 @@ import type { SyncContext } from './context.ts';
 import { compileFilter } from './event-matcher.ts';
 import type { RoomEventFilter } from './filter-schema.ts';
 import { giveStateEvents, giveTimelineEvents } from './give-events.ts';
+import { heardIn } from './ignored-users.ts';
 import { earlierPoint, formatPoint, START_OF_ROOM } from './position.ts';
 import type { TimelinePoint } from './position.ts';
 import { openRoom } from './room-access.ts';
@@ -13,6 +14,7 @@ import { openSession } from './session.ts';
 import type { ReadingUser, Session } from './session.ts';
 import { readForward } from './streams/timeline-forward.ts';
 import { readWindows } from './streams/timeline.ts';
+import type { WindowOptions } from './streams/timeline.ts';
 
 export interface MessagesRequest {
   readonly roomId: string;
@@ -38,9 +40,8 @@ interface Page {
 export async function readMessages(ctx: SyncContext, reader: ReadingUser, request: MessagesRequest): Promise<string> {
   const session = await openSession(ctx, reader);
   const access = await openRoom(session, request.roomId);
-  const page = request.backwards
-    ? await pageBackwards(session, access, request)
-    : await pageForwards(session, access, request);
+  const reading = { access, ...(await optionsOf(session, access, request)) };
+  const page = await (request.backwards ? pageBackwards : pageForwards)(session, request, reading);
   const [texts, members] = await Promise.all([
     giveTimelineEvents(session, page.events, access.standings, { withRoomId: true }),
     request.filter.lazy_load_members === true ? sendersOf(session, access, page.events) : [],
@@ -53,32 +54,34 @@ export async function readMessages(ctx: SyncContext, reader: ReadingUser, reques
   ]);
 }
 
-function optionsOf(access: RoomAccess, request: MessagesRequest) {
+async function optionsOf(session: Session, access: RoomAccess, request: MessagesRequest): Promise<WindowOptions> {
   const matcher = compileFilter(request.filter);
-  const isForRoom = matcher.matchesRoom(access.standing.roomId);
-  return { limit: request.limit, matcher, standings: access.standings, wanted: () => isForRoom, history: true };
+  const wanted = matcher.matchesRoom(access.standing.roomId) ? await heardIn(session, access) : () => false;
+  return { limit: request.limit, matcher, standings: access.standings, wanted, history: true };
 }
 
-async function pageBackwards(session: Session, access: RoomAccess, request: MessagesRequest): Promise<Page> {
+interface Reading extends WindowOptions {
+  readonly access: RoomAccess;
+}
+
+async function pageBackwards(session: Session, request: MessagesRequest, reading: Reading): Promise<Page> {
+  const { access } = reading;
   const roomNo = access.standing.roomNo;
   const high = earlierPoint(request.from?.point ?? access.high, access.high);
   const low = request.to ?? START_OF_ROOM;
-  const windows = await readWindows(
-    session,
-    [{ roomNo, low, high, lastPosition: access.room?.lastPosition }],
-    optionsOf(access, request),
-  );
+  const windows = await readWindows(session, [{ roomNo, low, high, lastPosition: access.room?.lastPosition }], reading);
   const window = windows.get(roomNo);
   if (window === undefined) return { events: [], start: high, end: undefined };
   // With `to` there may be more behind it, so a client that goes on from there gets it.
   return { events: window.events.toReversed(), start: high, end: window.limited ? window.start : request.to };
 }
 
-async function pageForwards(session: Session, access: RoomAccess, request: MessagesRequest): Promise<Page> {
+async function pageForwards(session: Session, request: MessagesRequest, reading: Reading): Promise<Page> {
+  const { access } = reading;
   const low = request.from?.point ?? START_OF_ROOM;
   const high = earlierPoint(request.to ?? access.high, access.high);
   const range = { roomNo: access.standing.roomNo, low, high };
-  const { events, next } = await readForward(session, range, optionsOf(access, request));
+  const { events, next } = await readForward(session, range, reading);
   return { events, start: low, end: next };
 }
 
@@ -94,5 +97,5 @@ async function sendersOf(session: Session, access: RoomAccess, events: readonly 
     snapshots: senders.map(() => newest.state_after),
     keys: senders,
   });
-  return [...giveStateEvents(session, rows, access.standings, true).values()];
+  return [...giveStateEvents(session, rows, access.standings, { withRoomId: true }).values()];
 }

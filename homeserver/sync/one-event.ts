@@ -6,6 +6,7 @@ import type { SyncContext } from './context.ts';
 import { compileFilter } from './event-matcher.ts';
 import type { RoomEventFilter } from './filter-schema.ts';
 import { giveStateEvents, giveTimelineEvents } from './give-events.ts';
+import { heardIn } from './ignored-users.ts';
 import { comparePoints, formatPoint, pointBefore, START_OF_ROOM } from './position.ts';
 import type { TimelinePoint } from './position.ts';
 import { openRoom } from './room-access.ts';
@@ -107,7 +108,8 @@ export async function readEventContext(
 async function around(session: Session, access: RoomAccess, request: ContextRequest, row: TimelineRow) {
   const roomNo = access.standing.roomNo;
   const half = Math.floor(request.limit / 2);
-  const options = { matcher: compileFilter(request.filter), standings: access.standings, history: true };
+  const wanted = await heardIn(session, access);
+  const options = { matcher: compileFilter(request.filter), standings: access.standings, wanted, history: true };
   const earlier = { roomNo, low: START_OF_ROOM, high: pointBefore(row) };
   const later = { roomNo, low: row, high: access.high };
   const window = (await readWindows(session, [earlier], { ...options, limit: half })).get(roomNo);
@@ -143,5 +145,5 @@ async function stateAfter(
   const rows = await selectEventsByNo(session.db, [...(state?.keys.values() ?? []), ...members]);
   const matcher = compileFilter(request.filter);
   const wanted = rows.filter((row) => matcher.all || matcher.matches(filteredEvent(row)));
-  return [...giveStateEvents(session, wanted, access.standings, true).values()];
+  return [...giveStateEvents(session, wanted, access.standings, { withRoomId: true }).values()];
 }

@@ -5,6 +5,7 @@ import { selectEventType } from '../storage/tables/event_types.ts';
 import { relationOf } from './aggregations.ts';
 import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
+import { heardIn } from './ignored-users.ts';
 import { visibleEvent } from './one-event.ts';
 import { formatPoint, pointAt, pointBefore } from './position.ts';
 import type { TimelinePoint } from './position.ts';
@@ -69,11 +70,12 @@ export async function readRelations(ctx: SyncContext, reader: ReadingUser, reque
 async function findRelated(session: Session, access: RoomAccess, request: RelationsRequest): Promise<Found> {
   const type = await typeNoOf(session, request);
   if (type === 'unknown') return { events: [], next: undefined };
+  const isHeard = await heardIn(session, access);
   const events: TimelineRow[] = [];
   let range = firstRange(session, access, request, type);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const rows = await selectPage(session, range, request);
-    const wanted = rows.filter((row) => hasRelType(row, request.relType));
+    const wanted = rows.filter((row) => isHeard(row) && hasRelType(row, request.relType));
     events.push(...(await filterVisible(session, wanted, access.standings)));
     if (events.length > request.limit) return cut(events, request);
     const last = rows.at(-1);

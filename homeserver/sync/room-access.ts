@@ -96,12 +96,12 @@ async function accessOfGone(
 ): Promise<RoomAccess | undefined> {
   const { lastJoin, position, snapshot } = (await findDepartures(session, [gone])).get(room.room_no) ?? {};
   if (lastJoin === undefined || position === undefined || snapshot === undefined) return undefined;
-  return access(room, { joinedNow: false, lastJoin }, pointAt(position), snapshot);
+  return access(room, { joinedNow: false, lastJoin, until: position }, pointAt(position), snapshot);
 }
 
 function access(
   room: RoomForReaderRow,
-  membership: Pick<Standing, 'joinedNow' | 'lastJoin'>,
+  membership: Pick<Standing, 'joinedNow' | 'lastJoin' | 'until'>,
   high: TimelinePoint,
   end: number,
 ): RoomAccess {

@@ -97,11 +97,23 @@ function textOf(content: JsonObject | undefined, key: string): string | undefine
   return text === '' ? undefined : text;
 }
 
-/** The plain text. Spec: client-server API, "m.room.topic" (v1.19). */
 function topicOf(content: JsonObject | undefined): string | undefined {
+  const texts = topicTexts(content);
+  return texts === undefined ? textOf(content, 'topic') : plainTextOf(texts);
+}
+
+/** The plain text of a topic in its newer form, if it has one. Spec: client-server API, "m.room.topic" (v1.19). */
+export function plainTopicOf(content: JsonObject): string | undefined {
+  const texts = topicTexts(content);
+  return texts && plainTextOf(texts);
+}
+
+function topicTexts(content: JsonObject | undefined): readonly JsonValue[] | undefined {
   const block = ownMember(ownObject(content ?? {}, 'm.topic') ?? {}, 'm.text');
-  if (!Array.isArray(block)) return textOf(content, 'topic');
-  const texts: readonly JsonValue[] = block;
+  return Array.isArray(block) ? block : undefined;
+}
+
+function plainTextOf(texts: readonly JsonValue[]): string | undefined {
   const plain = texts.filter(isJsonObject).find((text) => ['text/plain', undefined].includes(mimetypeOf(text)));
   return textOf(plain, 'body');
 }

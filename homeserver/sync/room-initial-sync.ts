@@ -4,6 +4,7 @@ import { selectIsPublished } from '../storage/tables/published_rooms.ts';
 import type { SyncContext } from './context.ts';
 import { compileFilter } from './event-matcher.ts';
 import { giveStateEvents, giveTimelineEvents } from './give-events.ts';
+import { heardIn } from './ignored-users.ts';
 import { formatPoint, START_OF_ROOM } from './position.ts';
 import { openRoom } from './room-access.ts';
 import type { RoomAccess } from './room-access.ts';
@@ -50,7 +51,8 @@ async function newestMessages(session: Session, access: RoomAccess): Promise<str
   const { roomNo } = access.standing;
   const range = { roomNo, low: START_OF_ROOM, high: access.high };
   const matcher = compileFilter(undefined);
-  const options = { limit: MESSAGES, matcher, standings: access.standings, history: true };
+  const wanted = await heardIn(session, access);
+  const options = { limit: MESSAGES, matcher, standings: access.standings, wanted, history: true };
   const window = (await readWindows(session, [range], options)).get(roomNo);
   const rows = window?.events ?? [];
   const texts = await giveTimelineEvents(session, rows, access.standings, { withRoomId: true });
@@ -67,5 +69,5 @@ async function stateAt(session: Session, access: RoomAccess): Promise<string[]> 
     ...(state?.keys.values() ?? []),
     ...(state?.members.values() ?? []),
   ]);
-  return [...giveStateEvents(session, rows, access.standings, true).values()];
+  return [...giveStateEvents(session, rows, access.standings, { withRoomId: true }).values()];
 }

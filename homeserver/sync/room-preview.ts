@@ -6,6 +6,7 @@ import { MEMBERSHIP, MEMBERSHIP_NAMES } from './membership.ts';
 import type { MembershipName } from './membership.ts';
 import { loadRoomFacts, publishedChunk, type RoomFacts } from './room-facts.ts';
 import type { ReadingUser } from './session.ts';
+import { rulesOf } from './standing.ts';
 
 /** Join rules under which everybody may ask for a room. */
 const OPEN_RULES: ReadonlySet<string> = new Set(['public', 'knock', 'knock_restricted']);
@@ -50,6 +51,8 @@ function mayPreview({ facts, membership }: Preview, joined: ReadonlySet<string>)
   if (membership === 'join' || membership === 'invite') return true;
   if (facts.worldReadable) return true;
   if (membership === 'ban') return false;
+  // A rule that the room's version does not have lets nobody in.
+  if (!rulesOf(Number(facts.version)).joinRules.has(facts.joinRule)) return false;
   return OPEN_RULES.has(facts.joinRule) || facts.allowedRooms.some((roomId) => joined.has(roomId));
 }
 

@@ -10,12 +10,14 @@ import { jsonMembers, jsonString } from './json-members.ts';
 import { formatPoint, pointAt, pointBefore, START_OF_ROOM } from './position.ts';
 import type { TimelinePoint } from './position.ts';
 import { object } from './room-json.ts';
-import type { FoundPage, SearchRequest, SearchResult } from './search-page.ts';
+import { isHeard, readIgnoredNos } from './ignored-users.ts';
+import { groupOf, type FoundPage, type SearchRequest, type SearchResult } from './search-page.ts';
+import { formatSearchToken } from './search-token.ts';
 import type { Session } from './session.ts';
 import { loadStates } from './state-maps.ts';
 import { storedEvent } from './stored-event.ts';
 import { readForward } from './streams/timeline-forward.ts';
-import { readWindows } from './streams/timeline.ts';
+import { readWindows, type WindowOptions } from './streams/timeline.ts';
 
 /** What is around a result. */
 interface Around {
@@ -27,10 +29,7 @@ interface Around {
 
 /** The answer to a search. Spec: client-server API, "Server Side Search" (v1.19). */
 export async function searchAnswer(session: Session, request: SearchRequest, page: FoundPage): Promise<string> {
-  const around = new Map<number, Around>();
-  for (const { row } of page.results) {
-    if (request.context !== undefined) around.set(row.event_no, await readAround(session, request, page, row));
-  }
+  const around = await readAllAround(session, request, page);
   const rows = page.results.flatMap(({ row }) => eventsOf(row, around.get(row.event_no)));
   const unique = [...new Map(rows.map((row) => [row.event_no, row])).values()];
   const [texts, profiles, state] = await Promise.all([
@@ -45,7 +44,9 @@ export async function searchAnswer(session: Session, request: SearchRequest, pag
     ['results', `[${results.join(',')}]`],
     ...(request.groupBy.length === 0 ? [] : [['groups', groupsJson(request, page)] as const]),
     ...(state === undefined ? [] : [['state', state] as const]),
-    ...(page.next === undefined ? [] : [['next_batch', JSON.stringify(page.next)] as const]),
+    ...(page.next === undefined
+      ? []
+      : [['next_batch', JSON.stringify(formatSearchToken(request.order, page.next))] as const]),
   ]);
   return `{"search_categories":{"room_events":${category}}}`;
 }
@@ -85,18 +86,29 @@ function resultJson({ row, rank }: SearchResult, { texts, around, profiles }: Pa
   ]);
 }
 
+/** By the numbers of the results. */
+async function readAllAround(session: Session, request: SearchRequest, page: FoundPage): Promise<Map<number, Around>> {
+  const around = new Map<number, Around>();
+  if (request.context === undefined) return around;
+  const matcher = compileFilter(undefined);
+  const wanted = isHeard(await readIgnoredNos(session));
+  const options = { matcher, standings: page.standings, wanted, history: true, limit: 0 };
+  for (const { row } of page.results)
+    around.set(row.event_no, await readAround(session, request.context, row, options));
+  return around;
+}
+
 /** Before: the nearest first, as in `/context`. */
 async function readAround(
   session: Session,
-  request: SearchRequest,
-  page: FoundPage,
+  { before, after }: NonNullable<SearchRequest['context']>,
   row: TimelineRow,
+  options: WindowOptions,
 ): Promise<Around> {
-  const { before = 0, after = 0 } = request.context ?? {};
   const roomNo = row.room_no;
-  const options = { matcher: compileFilter(undefined), standings: page.standings, history: true };
   const earlier = { roomNo, low: START_OF_ROOM, high: pointBefore(row) };
-  const later = { roomNo, low: row, high: pointAt(Number.MAX_SAFE_INTEGER) };
+  const until = options.standings.get(roomNo)?.until ?? Number.MAX_SAFE_INTEGER;
+  const later = { roomNo, low: row, high: pointAt(until) };
   const [windows, forward] = await Promise.all([
     readWindows(session, [earlier], { ...options, limit: before }),
     readForward(session, later, { ...options, limit: after }),
@@ -148,10 +160,10 @@ function profileJson(content: string): string {
   return JSON.stringify({ displayname, avatar_url });
 }
 
-/** The present state of the rooms of the results, by room id. */
+/** The state of the rooms of the results, by room id: the present one, or where the reader left. */
 async function readStates(session: Session, page: FoundPage): Promise<string> {
   const roomNos = new Set(page.results.map(({ row }) => row.room_no));
-  const rooms = [...page.rooms.values()].filter((room) => roomNos.has(room.room_no));
+  const rooms = [...page.rooms.values()].filter((room) => roomNos.has(room.standing.roomNo));
   const states = await loadStates(
     session,
     rooms.map((room) => room.snapshot),
@@ -162,30 +174,26 @@ async function readStates(session: Session, page: FoundPage): Promise<string> {
     return [...(state?.keys.values() ?? []), ...(state?.members.values() ?? [])];
   });
   const rows = await selectEventsByNo(session.db, all);
-  const texts = giveStateEvents(session, rows, page.standings, true);
+  const texts = giveStateEvents(session, rows, page.standings, { withRoomId: true });
   const byRoom = Map.groupBy(rows, (row) => row.room_no);
   return object(
-    rooms.map((room) => {
-      const events = (byRoom.get(room.room_no) ?? []).flatMap((row) => texts.get(row.event_no) ?? []);
-      return [room.room_id, `[${events.join(',')}]`] as const;
+    rooms.map(({ standing: { roomNo, roomId } }) => {
+      const events = (byRoom.get(roomNo) ?? []).flatMap((row) => texts.get(row.event_no) ?? []);
+      return [roomId, `[${events.join(',')}]`] as const;
     }),
   );
 }
 
-/** Groups of the results of this page, in the order in which they come up. */
-function groupsJson(request: SearchRequest, page: FoundPage): string {
+/** Groups of the results of this page, in the order in which they come up; each with where only its own results go on. */
+function groupsJson(request: SearchRequest, { results, next, standings }: FoundPage): string {
   const groups = request.groupBy.map((key) => {
-    const found = Map.groupBy(page.results, ({ row }) => groupOf(page, row, key));
-    const members = [...found].map(([name, results], i) => {
-      const group = { results: results.map(({ row }) => row.event_id), order: i + 1, next_batch: page.next };
+    const found = Map.groupBy(results, ({ row }) => groupOf(standings, row, key));
+    const members = [...found].map(([name, those], i) => {
+      const next_batch = next && formatSearchToken(request.order, { ...next, group: { key, name } });
+      const group = { results: those.map(({ row }) => row.event_id), order: i + 1, next_batch };
       return [name, JSON.stringify(group)] as const;
     });
     return [key, object(members)] as const;
   });
   return object(groups);
-}
-
-function groupOf(page: FoundPage, row: TimelineRow, key: 'room_id' | 'sender'): string {
-  if (key === 'room_id') return page.standings.get(row.room_no)?.roomId ?? '';
-  return jsonString(jsonMembers(row.json).get('sender')) ?? '';
 }

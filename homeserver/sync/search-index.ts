@@ -1,4 +1,4 @@
-import { isJsonObject, ownObject, ownString } from '../room/json-value.ts';
+import { isJsonObject, ownObject, ownString, type JsonObject } from '../room/json-value.ts';
 import { parseStrictJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
 import {
@@ -10,21 +10,27 @@ import {
   type UnindexedRow,
 } from '../storage/tables/event_search.ts';
 import { selectSearchPosition, updateSearchPosition } from '../storage/tables/search_progress.ts';
+import { plainTopicOf } from './room-facts.ts';
 
 /** Events of one transaction; about 50 ms when all of them are messages. */
 const CHUNK = 1000;
 
-interface Source {
-  readonly key: string;
-  readonly kind: number;
+/** What is searched for, by the type of the event. Spec: client-server API, "room_events" of "Server Side Search" (v1.19). */
+const KINDS: ReadonlyMap<string, (content: JsonObject) => number | undefined> = new Map([
+  ['m.room.message', (content: JsonObject) => kindIf(SEARCH_KINDS.body, ownString(content, 'body'))],
+  ['m.room.name', (content: JsonObject) => kindIf(SEARCH_KINDS.name, ownString(content, 'name'))],
+  ['m.room.topic', topicKind],
+]);
+
+function kindIf(kind: number, text: string | undefined): number | undefined {
+  return text === undefined || text === '' ? undefined : kind;
 }
 
-/** What is searched for, by the type of the event. */
-const SOURCES: ReadonlyMap<string, Source> = new Map([
-  ['m.room.message', { key: 'body', kind: SEARCH_KINDS['content.body'] }],
-  ['m.room.name', { key: 'name', kind: SEARCH_KINDS['content.name'] }],
-  ['m.room.topic', { key: 'topic', kind: SEARCH_KINDS['content.topic'] }],
-]);
+/** Most topics say the same in both forms. */
+function topicKind(content: JsonObject): number | undefined {
+  const [topic, plain] = [ownString(content, 'topic'), plainTopicOf(content)];
+  return plain === undefined || plain === topic ? kindIf(SEARCH_KINDS.topic, topic) : SEARCH_KINDS.bothTopics;
+}
 
 type Transaction = <T>(work: (db: Queryable) => Promise<T>) => Promise<T>;
 
@@ -41,10 +47,10 @@ export async function extendSearchIndex(transaction: Transaction, maxChunks: num
 /** How many events it has looked at. */
 async function indexChunk(db: Queryable): Promise<number> {
   const after = await selectSearchPosition(db);
-  const found = await selectUnindexed(db, { after, types: [...SOURCES.keys()], limit: CHUNK });
+  const found = await selectUnindexed(db, { after, types: [...KINDS.keys()], limit: CHUNK });
   const last = found.at(-1);
   if (last === undefined) return 0;
-  const searchable = found.flatMap((row) => searchableOf(row, SOURCES.get(row.type)) ?? []);
+  const searchable = found.flatMap((row) => searchableOf(row) ?? []);
   if (searchable.length > 0) await insertSearchable(db, searchable);
   const redactions = found.filter((row) => row.type === 'm.room.redaction').map((row) => row.event_no);
   if (redactions.length > 0) await deleteRedacted(db, redactions);
@@ -53,11 +59,11 @@ async function indexChunk(db: Queryable): Promise<number> {
 }
 
 /** The database makes the words; what it is to read there has been read here as strictly as any event. */
-function searchableOf(row: UnindexedRow, source: Source | undefined): SearchableEvent | undefined {
-  if (row.json === null || source === undefined) return undefined;
+function searchableOf(row: UnindexedRow): SearchableEvent | undefined {
+  const kindOf = KINDS.get(row.type);
+  if (row.json === null || kindOf === undefined) return undefined;
   const event = parseStrictJson(row.json);
   const content = event.ok && isJsonObject(event.value) ? ownObject(event.value, 'content') : undefined;
-  const text = ownString(content ?? {}, source.key);
-  if (text === undefined || text === '') return undefined;
-  return { position: row.position, roomNo: row.room_no, kind: source.kind };
+  const kind = kindOf(content ?? {});
+  return kind === undefined ? undefined : { position: row.position, roomNo: row.room_no, kind };
 }

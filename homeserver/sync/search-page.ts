@@ -1,7 +1,18 @@
-import type { MembershipRow } from '../storage/sync-reads/select-changes.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { RoomEventFilter } from './filter-schema.ts';
+import { jsonMembers, jsonString } from './json-members.ts';
+import type { SearchToken } from './search-token.ts';
+import type { Standing } from './standing.ts';
 import type { Standings } from './visibility.ts';
+
+/** What results can be grouped by. */
+export type GroupKey = 'room_id' | 'sender';
+
+/** The results of one room, or of one sender. */
+export interface SearchGroup {
+  readonly key: GroupKey;
+  readonly name: string;
+}
 
 export interface SearchRequest {
   readonly term: string;
@@ -12,7 +23,7 @@ export interface SearchRequest {
   readonly limit: number;
   readonly from: string | undefined;
   readonly context: { readonly before: number; readonly after: number; readonly profiles: boolean } | undefined;
-  readonly groupBy: readonly ('room_id' | 'sender')[];
+  readonly groupBy: readonly GroupKey[];
   readonly includeState: boolean;
 }
 
@@ -22,11 +33,23 @@ export interface SearchResult {
   readonly rank: number;
 }
 
+/** A room with results. */
+export interface SearchedRoom {
+  readonly standing: Standing;
+  /** Of the state that the reader may know: the present one, or that in which they left. */
+  readonly snapshot: number;
+}
+
 export interface FoundPage {
   readonly results: readonly SearchResult[];
-  readonly next: string | undefined;
+  readonly next: SearchToken | undefined;
   readonly count: number;
   readonly words: readonly string[];
-  readonly rooms: ReadonlyMap<number, MembershipRow>;
+  readonly rooms: ReadonlyMap<number, SearchedRoom>;
   readonly standings: Standings;
+}
+
+export function groupOf(standings: Standings, row: TimelineRow, key: GroupKey): string {
+  if (key === 'room_id') return standings.get(row.room_no)?.roomId ?? '';
+  return jsonString(jsonMembers(row.json).get('sender')) ?? '';
 }

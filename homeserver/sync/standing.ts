@@ -17,6 +17,8 @@ export interface Standing {
   readonly lastJoin: TimelinePoint | undefined;
   /** Snapshot of the room's state in which the user is joined, with `joinedNow`; undefined if it has not been read with the rest. */
   readonly joinedAt?: number;
+  /** Position after which nothing is for a user who has left; absent for all others. */
+  readonly until?: number;
 }
 
 /** How many membership events are looked through for a join (invite, leave, ban ... in a row). */

@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BoundedCache } from '../bounded-cache.ts';
 import type { Store } from '../storage/store.ts';
+import { IgnoredMemory } from './ignored-memory.ts';
 import { KnownRooms } from './known-rooms.ts';
 import { LazyMembers } from './lazy-members.ts';
 import { ReadMemory } from './read-memory.ts';
@@ -37,6 +38,7 @@ export interface SyncState {
   readonly pushRules: BoundedCache<string, LoadedPushRules>;
   readonly unread: UnreadMemory;
   readonly knownRooms: KnownRooms;
+  readonly ignored: IgnoredMemory;
   /** Newest events of rooms. */
   readonly pages: ReadMemory<readonly TimelineRow[]>;
   /** Membership events of rooms, as answers have them. */
@@ -100,6 +102,7 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
   store.caches.watch('lazy_members', lazyMembers);
   const unread = new UnreadMemory(store);
   const knownRooms = new KnownRooms(store, notifier);
+  const ignored = new IgnoredMemory(store, notifier);
   const memories = openReadMemories(store);
   const removeReset = store.feed.onReset(() => {
     // After a failover that lost a tail, the numbers of lost snapshots, filters and rooms may be given out again.
@@ -114,10 +117,11 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
     ...read,
     unread,
     knownRooms,
+    ignored,
     ...memories,
     close: async () => {
       removeReset();
-      for (const part of [unread, knownRooms, ...Object.values(memories)]) part.close();
+      for (const part of [unread, knownRooms, ignored, ...Object.values(memories)]) part.close();
       notifier.close();
       typing.close();
       presence?.feed.close();

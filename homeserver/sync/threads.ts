@@ -31,15 +31,19 @@ export async function readThreadRoots(ctx: SyncContext, reader: ReadingUser, req
   const before = request.from === undefined ? undefined : parseToken(request.from);
   const session = await openSession(ctx, reader);
   const access = await openRoom(session, request.roomId);
+  const ignored = await readIgnoredNos(session);
+  const end = access.high.position;
   const found = await selectThreadRoots(session.db, {
     roomNo: access.standing.roomNo,
-    before: Math.min(before ?? Number.MAX_SAFE_INTEGER, access.high.position + 1),
+    before: Math.min(before ?? Number.MAX_SAFE_INTEGER, end + 1),
     limit: request.limit + 1,
     participantNo: request.participated ? reader.userNo : undefined,
+    ignored: [...ignored],
+    end,
   });
   const page = found.slice(0, request.limit);
   const last = found.length > request.limit ? page.at(-1) : undefined;
-  const texts = await rootTexts(session, access, page);
+  const texts = await rootTexts(session, access, { page, ignored });
   return object([
     ['chunk', `[${texts.join(',')}]`],
     ...(last === undefined ? [] : [['next_batch', `"t${last.position}"`] as const]),
@@ -53,12 +57,15 @@ function parseToken(text: string): number {
 }
 
 /** Roots that the reader may see, in the order of the page; those of ignored users without their content. */
-async function rootTexts(session: Session, access: RoomAccess, page: readonly ThreadRootRow[]): Promise<string[]> {
+async function rootTexts(
+  session: Session,
+  access: RoomAccess,
+  { page, ignored }: { page: readonly ThreadRootRow[]; ignored: ReadonlySet<number> },
+): Promise<string[]> {
   const ids = page.map((row) => row.parent_id);
   const roomNo = access.standing.roomNo;
   const rows = await selectTimelineEvents(session.db, { eventIds: ids, roomNo }, session.reader.deviceNo);
   const visible = await filterVisible(session, rows, access.standings);
-  const ignored = await readIgnoredNos(session);
   const texts = await giveTimelineEvents(session, visible, access.standings, {
     withRoomId: true,
     hidden: (row: TimelineRow) => ignored.has(row.sender_no),

@@ -16,6 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
+const Named = z.looseObject({ event_id: z.string() });
 const Member = z.looseObject({ state_key: z.string(), content: z.looseObject({ displayname: z.string().optional() }) });
 
 async function namesIn(client: RoomClient, roomId: string, query = ''): Promise<Record<string, string | undefined>> {
@@ -114,6 +115,33 @@ test('pages that are read again cost no statement of their own', async () => {
   for (const reader of [alice, bob, alice]) await page(reader, roomId);
   const read = () => statementsDuring(server.replicas[0], () => Promise.all([page(alice, roomId), page(bob, roomId)]));
   expect((await read()).filter((name) => name !== 'access_tokens_select_owners')).toEqual([]);
+});
+
+test('whom a reader ignores is missing from the next page, but for state, and is back once heard again', async () => {
+  const roomId = await roomOfBoth();
+  const said = await alice.at(1).send(roomId, 'of alice');
+  await alice.at(1).setState(roomId, 'm.room.topic', { topic: 'state' });
+  const own = await bob.at(1).send(roomId, 'of bob');
+  const ignore = (userIds: readonly string[]) =>
+    bob.at(1).request('PUT', `/user/${bob.userId}/account_data/m.ignored_user_list`, {
+      ignored_users: Object.fromEntries(userIds.map((userId) => [userId, {}])),
+    });
+  const around = async (eventId: string) => {
+    const path = `/rooms/${encodeURIComponent(roomId)}/context/${encodeURIComponent(eventId)}`;
+    return z.object({ event: Named, events_before: z.array(Named) }).parse(await bob.at(0).get(path));
+  };
+  const types = async (dir: string) => (await page(bob, roomId, { dir, limit: '30' })).map((event) => event.type);
+  expect(bodiesOf(await page(bob, roomId))).toEqual(['of bob', 'of alice']);
+  await ignore([alice.userId]);
+  expect(bodiesOf(await page(bob, roomId))).toEqual(['of bob']);
+  expect((await types('b')).filter((type) => type === 'm.room.topic')).toEqual(['m.room.topic']);
+  expect(await types('f')).toEqual((await types('b')).toReversed());
+  expect((await around(own)).events_before.map((event) => event.event_id)).not.toContain(said);
+  expect((await around(said)).event.event_id).toBe(said);
+  expect(bodiesOf(await page(alice, roomId))).toEqual(['of bob', 'of alice']);
+  await ignore([]);
+  expect(bodiesOf(await page(bob, roomId))).toEqual(['of bob', 'of alice']);
+  expect((await around(own)).events_before.map((event) => event.event_id)).toContain(said);
 });
 
 test('an initial sync has the state, the members and the heroes as they are', async () => {

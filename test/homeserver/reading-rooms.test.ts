@@ -117,7 +117,7 @@ test('members at the beginning of the timeline are those who began the room', as
 
 test('joined members come with their profiles', async () => {
   expect((await alice.request('GET', `/rooms/${roomId}/joined_members`)).body).toEqual({
-    joined: { [alice.userId]: { display_name: 'Alice' } },
+    joined: { [alice.userId]: { display_name: 'Alice', avatar_url: null } },
   });
 });
 

@@ -129,7 +129,7 @@ test('who may not see the parent is told of nothing, nor who may not see the chi
   await relate(alice, roomId, to(parent, 'm.reference'));
   await edit(alice, roomId, parent, 'changed');
   expect(idsOf(await relations(roomId, parent))).toEqual([]);
-  expect(await bundleOf(bob, roomId, parent)).not.toHaveProperty('m.replace');
+  expect(await bundleOf(bob, roomId, parent)).toBeUndefined();
 });
 
 test.for([{ from: 'nonsense' }, { to: 'nonsense' }, { dir: 'x' }, { limit: '0' }])('%o is refused', async (params) => {
@@ -201,6 +201,38 @@ test('events of ignored users are in no bundled thread', async () => {
   expect(await bundleOf(reader, roomId, root)).toMatchObject({
     'm.thread': { count: 1, latest_event: { event_id: kept } },
   });
+});
+
+test('events of ignored users are no relations and no references', async () => {
+  const roomId = await newRoom();
+  const reader = await newClient(server);
+  await reader.join(roomId);
+  const parent = await alice.send(roomId, 'parent');
+  const kept = await relate(alice, roomId, to(parent, 'm.reference'));
+  await relate(bob, roomId, to(parent, 'm.reference'));
+  await reader.request('PUT', `/user/${reader.userId}/account_data/m.ignored_user_list`, {
+    ignored_users: { [bob.userId]: {} },
+  });
+  expect(await bundleOf(reader, roomId, parent)).toEqual({ 'm.reference': { chunk: [{ event_id: kept }] } });
+  expect(idsOf(Relations.parse(await reader.get(pathOf(roomId, parent))))).toEqual([kept]);
+});
+
+test('who has left is told of the relations up to there', async () => {
+  const roomId = await newRoom();
+  const root = await alice.send(roomId, 'root');
+  const latest = await relate(bob, roomId, to(root, 'm.thread'));
+  const edited = await edit(alice, roomId, root, 'edited');
+  const referring = await relate(alice, roomId, to(root, 'm.reference'));
+  const bundle = {
+    'm.replace': { event_id: edited },
+    'm.reference': { chunk: [{ event_id: referring }] },
+    'm.thread': { count: 1, latest_event: { event_id: latest } },
+  };
+  await bob.act('leave', roomId);
+  for (const relType of ['m.thread', 'm.reference']) await relate(alice, roomId, to(root, relType));
+  await edit(alice, roomId, root, 'edited again');
+  expect(await bundleOf(bob, roomId, root)).toMatchObject(bundle);
+  expect(await bundleOf(alice, roomId, root)).toMatchObject({ 'm.thread': { count: 2 } });
 });
 
 test('a thread does not start from an event that relates to another', async () => {

@@ -23,6 +23,18 @@ test('a timeline filter leaves out the rooms that it names, and only their timel
   }
 });
 
+test('a filter may ask for events as servers give them to each other', async () => {
+  const roomId = await alice.createRoom({ name: 'raw' });
+  await alice.send(roomId, 'said');
+  const filter = { event_format: 'federation', room: { timeline: { limit: 1 } } };
+  const room = (await new SyncReader(server, alice).sync({ filter })).rooms.join[roomId];
+  const state = room?.state?.events.find((event) => event.type === 'm.room.name');
+  for (const event of [room?.timeline.events[0], state]) {
+    expect(event).toHaveProperty('event_id');
+    expect(event).toMatchObject({ room_id: roomId, hashes: {}, signatures: { [server.serverName]: {} } });
+  }
+});
+
 const wrongIds = [
   { room: { timeline: { rooms: ['not_a_room_id'] } } },
   { room: { not_rooms: ['#alias:test.example'] } },

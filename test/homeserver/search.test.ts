@@ -14,6 +14,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const Event = z.looseObject({ event_id: z.string(), room_id: z.string(), content: z.looseObject({}) });
+const Group = z.looseObject({ results: z.array(z.string()), next_batch: z.string().optional() });
 const Found = z.looseObject({
   count: z.number(),
   highlights: z.array(z.string()),
@@ -24,7 +25,7 @@ const Found = z.looseObject({
       context: z.looseObject({ events_before: z.array(Event), events_after: z.array(Event) }).optional(),
     }),
   ),
-  groups: z.record(z.string(), z.record(z.string(), z.looseObject({ results: z.array(z.string()) }))).optional(),
+  groups: z.record(z.string(), z.record(z.string(), Group)).optional(),
   state: z.record(z.string(), z.array(z.looseObject({ type: z.string() }))).optional(),
   next_batch: z.string().optional(),
 });
@@ -96,7 +97,7 @@ test('filters by room, sender and kind of event are kept to', async () => {
   expect(await ids({ not_types: ['m.room.message'] })).toEqual([]);
 });
 
-test('what the reader may not see, has left, or was redacted is not found', async () => {
+test('what the reader may not see, came after they left, or was redacted is not found', async () => {
   const roomId = await alice.createRoom({
     preset: 'public_chat',
     initial_state: [{ type: 'm.room.history_visibility', content: { history_visibility: 'joined' } }],
@@ -110,7 +111,82 @@ test('what the reader may not see, has left, or was redacted is not found', asyn
   expect(idsOf(await search(bob, 'sloe'))).toEqual([seen]);
   expect(idsOf(await search(alice, 'redacted'))).toEqual([]);
   await bob.act('leave', roomId);
+  const later = await alice.send(roomId, 'later sloe');
+  expect(await search(bob, 'sloe')).toMatchObject({ count: 1, results: [{ result: { event_id: seen } }] });
+  expect(idsOf(await search(alice, 'sloe'))).toContain(later);
+  await bob.act('forget', roomId);
   expect(idsOf(await search(bob, 'sloe'))).toEqual([]);
+});
+
+test('of a room that the reader has left, what is around a result and the state are those up to there', async () => {
+  const roomId = await alice.createRoom({ preset: 'public_chat', name: 'Before' });
+  await bob.join(roomId);
+  const hit = await alice.send(roomId, 'the last medlar');
+  await bob.act('leave', roomId);
+  await alice.setState(roomId, 'm.room.name', { name: 'After' });
+  await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'world_readable' });
+  await alice.send(roomId, 'a medlar for all');
+  const found = await search(bob, 'medlar', { event_context: {}, include_state: true });
+  expect(idsOf(found)).toEqual([hit]);
+  const [left, ...more] = found.results[0]?.context?.events_after ?? [];
+  expect(left).toMatchObject({ type: 'm.room.member', content: { membership: 'leave' } });
+  expect(more).toEqual([]);
+  expect(found.state?.[roomId]?.find((event) => event.type === 'm.room.name')).toMatchObject({
+    content: { name: 'Before' },
+  });
+});
+
+test('encrypted rooms and what ignored users sent are not searched', async () => {
+  const [open, closed] = [await alice.createRoom({ preset: 'public_chat' }), await alice.createRoom()];
+  await alice.send(closed, 'an elderberry in the clear');
+  await alice.setState(closed, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
+  const carol = await newClient(server);
+  await bob.join(open);
+  await carol.join(open);
+  const [heard, unheard] = [await alice.send(open, 'elderberry'), await bob.send(open, 'elderberry')];
+  expect(idsOf(await search(alice, 'elderberry'))).toEqual([unheard, heard]);
+  await carol.request('PUT', `/user/${carol.userId}/account_data/m.ignored_user_list`, {
+    ignored_users: { [bob.userId]: {} },
+  });
+  const found = await search(carol, 'elderberry', { event_context: {} });
+  expect(idsOf(found)).toEqual([heard]);
+  expect(found.results[0]?.context?.events_after).toEqual([]);
+});
+
+test('the plain text of a topic in its newer form is searched too', async () => {
+  const roomId = await alice.createRoom();
+  await alice.setState(roomId, 'm.room.topic', {
+    topic: 'old',
+    'm.topic': {
+      'm.text': [
+        { mimetype: 'text/html', body: '<b>mirabelle</b> unseen' },
+        { mimetype: 'text/plain', body: 'all about the mirabelle' },
+      ],
+    },
+  });
+  expect(idsOf(await search(alice, 'mirabelle', { keys: ['content.topic'] }))).toHaveLength(1);
+  expect(idsOf(await search(alice, 'unseen'))).toEqual([]);
+});
+
+test.for(['recent', 'rank'])('the token of a group leads to more of that group, ordered by %s', async (order) => {
+  const [first, second] = [await alice.createRoom({ preset: 'public_chat' }), await alice.createRoom()];
+  await bob.join(first);
+  const word = `grouped${order}`;
+  const ofBob = [await bob.send(first, word), await bob.send(first, word)];
+  for (const roomId of [first, second, first, second]) await alice.send(roomId, word);
+  await bob.send(first, word);
+  const options = {
+    order_by: order,
+    filter: { limit: 2 },
+    groupings: { group_by: [{ key: 'sender' }, { key: 'room_id' }] },
+  };
+  const page = await search(alice, word, options);
+  const more = await search(alice, word, options, page.groups?.['sender']?.[bob.userId]?.next_batch);
+  expect(idsOf(more)).toEqual(ofBob.toReversed());
+  expect(Object.keys(more.groups?.['room_id'] ?? {})).toEqual([first]);
+  expect(idsOf(await search(alice, word, options, more.next_batch))).toEqual([]);
+  const inRoom = await search(alice, word, options, page.groups?.['room_id']?.[first]?.next_batch);
+  expect(inRoom.results.map(({ result }) => result.room_id)).toEqual([first, first]);
 });
 
 test('results come with what is around them, profiles, state and groups when asked for', async () => {

@@ -102,6 +102,7 @@ test('rooms that the reader could not join or look into are left out', async () 
     initial_state: [{ type: 'm.room.join_rules', content: { join_rule, ...(allow && { allow }) } }],
   });
   const hidden = await alice.createRoom();
+  const ruleless = await alice.createRoom({ ...rule('knock'), room_version: '6' });
   const open = await alice.createRoom({ preset: 'public_chat' });
   const knockable = await alice.createRoom(rule('knock'));
   const forSpace = await alice.createRoom(rule('restricted', [{ type: 'm.room_membership', room_id: root }]));
@@ -109,7 +110,7 @@ test('rooms that the reader could not join or look into are left out', async () 
     initial_state: [{ type: 'm.room.history_visibility', content: { history_visibility: 'world_readable' } }],
   });
   const invited = await alice.createRoom({ invite: [bob.userId] });
-  const all = [hidden, open, knockable, forSpace, readable, invited];
+  const all = [hidden, ruleless, open, knockable, forSpace, readable, invited];
   for (const room of all) await addChild(root, room);
   const seen = async () => new Set(idsOf(await hierarchy(bob, root)));
   expect(await seen()).toEqual(new Set([root, open, knockable, readable, invited]));

@@ -93,6 +93,24 @@ test('the root that an ignored user sent is given without its content', async ()
   expect(answer.chunk.find((event) => event.event_id === roots[0])?.content).toEqual({});
 });
 
+test('threads are in the order of what the reader hears and was there for', async () => {
+  const { roomId, roots } = await roomWithThreads();
+  const reader = await newClient(server);
+  await reader.join(roomId);
+  await reply(bob, roomId, roots[0] ?? '');
+  expect(idsOf(await threads(reader, roomId))).toEqual([roots[0], roots[2], roots[1]]);
+  const ignore = (userIds: readonly string[]) =>
+    reader.request('PUT', `/user/${reader.userId}/account_data/m.ignored_user_list`, {
+      ignored_users: Object.fromEntries(userIds.map((userId) => [userId, {}])),
+    });
+  await ignore([bob.userId]);
+  expect(idsOf(await threads(reader, roomId))).toEqual(roots.toReversed());
+  await ignore([]);
+  await reader.act('leave', roomId);
+  await reply(alice, roomId, roots[1] ?? '');
+  expect(idsOf(await threads(reader, roomId))).toEqual([roots[0], roots[2], roots[1]]);
+});
+
 test('threads of a room that the reader is not in, and a token of elsewhere, are refused', async () => {
   const roomId = await alice.createRoom();
   expect(await bob.request('GET', pathOf(roomId))).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });

@@ -9,11 +9,13 @@ import { endpoint, RawJson } from '../endpoint.ts';
 const MAX_RESULTS = 100;
 const MAX_CONTEXT = 20;
 
-const KEYS = [
-  'content.body',
-  'content.name',
-  'content.topic',
-] as const satisfies readonly (keyof typeof SEARCH_KINDS)[];
+const KEYS = ['content.body', 'content.name', 'content.topic'] as const;
+
+const KINDS_OF_KEYS = {
+  'content.body': [SEARCH_KINDS.body],
+  'content.name': [SEARCH_KINDS.name],
+  'content.topic': [SEARCH_KINDS.topic, SEARCH_KINDS.bothTopics],
+} as const satisfies Record<(typeof KEYS)[number], readonly number[]>;
 
 const EventContext = z.looseObject({
   before_limit: z.int().min(0).default(5),
@@ -59,7 +61,7 @@ function requestOf(asked: z.output<typeof RoomEvents>, from: string | undefined)
   const { keys, event_context: context } = asked;
   return {
     term: asked.search_term.replaceAll('\0', ' '),
-    kinds: keys.map((key) => SEARCH_KINDS[key]),
+    kinds: keys.flatMap((key) => KINDS_OF_KEYS[key]),
     order: asked.order_by,
     filter: asked.filter ?? {},
     limit: Math.min(Math.max(asked.filter?.limit ?? 10, 1), MAX_RESULTS),

@@ -7,7 +7,7 @@ create table event_search (
 comment on table event_search is 'An event that can be searched for. Filled behind the writers, from position to position; its words are in the index only.';
 comment on column event_search.position is 'Position of the event.';
 comment on column event_search.room_no is 'Its room.';
-comment on column event_search.kind is '1 body of a message, 2 name of the room, 3 topic of the room.';
+comment on column event_search.kind is '1 body of a message, 2 name of the room, 3 topic of the room, 4 the same with a plain text beside it that says something else.';
 
 -- Not immutable to the letter: it reads another table. But the text of an event never changes while its row of event_search stands:
 -- redacting takes the row away first. Names are written out, since an index is built with an empty search path. Escapes of control
@@ -17,13 +17,22 @@ language plpgsql immutable strict cost 1000
 as $$
 declare
   v_json text;
+  v_content json;
+  v_text text;
 begin
   select e.json into v_json from public.events e where e.position = p_position;
   if v_json like '%\\u%' then
     v_json := pg_catalog.regexp_replace(v_json, '(?<!\\)((?:\\\\)*)\\u[0-9a-fA-F]{4}', '\1 ', 'g');
   end if;
-  return pg_catalog.to_tsvector('pg_catalog.simple', coalesce(
-      v_json::json -> 'content' ->> case p_kind when 1 then 'body' when 2 then 'name' else 'topic' end, ''))
+  v_content := v_json::json -> 'content';
+  v_text := v_content ->> case p_kind when 1 then 'body' when 2 then 'name' else 'topic' end;
+  if p_kind = 4 then
+    v_text := pg_catalog.concat_ws(' ', v_text, (
+      select t ->> 'body' from pg_catalog.json_array_elements(v_content -> 'm.topic' -> 'm.text') t
+      where pg_catalog.json_typeof(t) = 'object' and coalesce(t ->> 'mimetype', 'text/plain') = 'text/plain' limit 1
+    ));
+  end if;
+  return pg_catalog.to_tsvector('pg_catalog.simple', coalesce(v_text, ''))
     || pg_catalog.array_to_tsvector(array[pg_catalog.chr(1) || p_room_no::text]);
 end
 $$;

@@ -29,15 +29,6 @@ export async function selectJoinedIdsAmong(
   return rows.map((row) => row.room_id);
 }
 
-const JOINED_ROOMS = `
-select m.room_no, r.room_id from memberships m join rooms r on r.room_no = m.room_no
-where m.user_no = $1 and m.membership = 1`;
-
-/** The rooms that the user is joined to, by number and id. */
-export function selectJoinedRoomNos(db: Queryable, userNo: number): Promise<{ room_no: number; room_id: string }[]> {
-  return db.query({ name: 'memberships_select_joined_rooms', text: JOINED_ROOMS, values: [userNo] });
-}
-
 const JOINED_VERSIONS = `
 select m.room_no, r.room_id, r.version from memberships m join rooms r on r.room_no = m.room_no
 where m.user_no = $1 and m.membership = 1`;

@@ -6,7 +6,7 @@
 import type { Queryable } from '../database.ts';
 
 /** `event_search.kind`. */
-export const SEARCH_KINDS = { 'content.body': 1, 'content.name': 2, 'content.topic': 3 } as const;
+export const SEARCH_KINDS = { body: 1, name: 2, topic: 3, bothTopics: 4 } as const;
 
 export interface UnindexedRow {
   event_no: number;

@@ -137,8 +137,9 @@ interface PlanFacts {
 function planRoom(row: MembershipRow, facts: PlanFacts): RoomPlan {
   const joinedNow = row.membership === MEMBERSHIP.join;
   const lastJoin = facts.departure?.lastJoin;
+  const until = facts.departure?.position ?? row.position;
   const room = { roomNo: row.room_no, roomId: row.room_id, rules: rulesOf(row.version) };
-  const standing = { ...room, joinedNow, lastJoin, ...(joinedNow && { joinedAt: row.snapshot }) };
+  const standing = { ...room, joinedNow, lastJoin, ...(joinedNow ? { joinedAt: row.snapshot } : { until }) };
   const common = { row, standing, ...sectionOf(row, facts) };
   return { ...common, ...coverage(facts, joinedNow) };
 }

@@ -205,7 +205,10 @@ function give(session: Session, found: readonly TimelineRow[], options: StateOpt
       room !== undefined && matcher.matchesRoom(room.roomId) && (matcher.all || matcher.matches(filteredEvent(row)))
     );
   });
-  const texts = giveStateEvents(session, rows, options.standings, false);
+  const texts = giveStateEvents(session, rows, options.standings, {
+    withRoomId: false,
+    federationFormat: options.filter.federationFormat,
+  });
   const given = new Map<number, string[]>();
   for (const row of rows.toSorted((a, b) => a.position - b.position)) {
     const text = texts.get(row.event_no);
