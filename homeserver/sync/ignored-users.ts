@@ -29,13 +29,13 @@ export async function readIgnoredNos(session: Session): Promise<ReadonlySet<numb
  */
 export async function heardIn(session: Session, access: RoomAccess): Promise<(row: TimelineRow) => boolean> {
   const { ctx, reader } = session;
-  const { seen } = ctx.store.feed;
   // The end of what somebody who has left may read is older than the list may be.
-  const isSeen = access.room !== undefined && access.high.position <= seen;
-  const known = isSeen ? ctx.sync.ignored.get(reader.userNo) : undefined;
+  if (access.room === undefined) return isHeard(await readIgnoredNos(session));
+  const head = access.high.position;
+  const known = head <= ctx.store.feed.seen ? ctx.sync.ignored.get(reader.userNo) : undefined;
   if (known !== undefined) return isHeard(known);
   const ignored = await readIgnoredNos(session);
-  ctx.sync.ignored.remember(reader.userNo, ignored, seen);
+  ctx.sync.ignored.remember(reader.userNo, ignored, head);
   return isHeard(ignored);
 }
 
