@@ -1,7 +1,6 @@
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { RoomEventFilter } from './filter-schema.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
-import type { SearchToken } from './search-token.ts';
 import type { Standing } from './standing.ts';
 import type { Standings } from './visibility.ts';
 
@@ -12,6 +11,16 @@ export type GroupKey = 'room_id' | 'sender';
 export interface SearchGroup {
   readonly key: GroupKey;
   readonly name: string;
+}
+
+/** Where a search goes on. */
+export interface SearchToken {
+  /** Nothing newer than this. */
+  readonly upTo: number;
+  /** Hits looked at so far for an order by rank, or the position to go on below for the newest first. */
+  readonly done: number;
+  /** Only results of this group; undefined: all. */
+  readonly group: SearchGroup | undefined;
 }
 
 export interface SearchRequest {

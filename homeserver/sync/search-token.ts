@@ -1,15 +1,5 @@
 import { MatrixError } from '../errors.ts';
-import type { SearchGroup, SearchRequest } from './search-page.ts';
-
-/** Where a search goes on. */
-export interface SearchToken {
-  /** Nothing newer than this. */
-  readonly upTo: number;
-  /** Hits looked at so far for an order by rank, or the position to go on below for the newest first. */
-  readonly done: number;
-  /** Only results of this group; undefined: all. */
-  readonly group: SearchGroup | undefined;
-}
+import type { SearchGroup, SearchRequest, SearchToken } from './search-page.ts';
 
 const TOKEN = /^(rank|recent)_(\d{1,16})_(\d{1,16})(?:_(room_id|sender)_(.+))?$/u;
 
