@@ -14,6 +14,8 @@ export interface TokenOwner {
   userNo: number;
   deviceId: string;
   deviceNo: number;
+  /** SHA-256 of the token, hex. */
+  tokenHash: string;
 }
 
 /** Most tokens kept, about 20 MB. */
@@ -27,6 +29,13 @@ const FRESH_MS = 1000;
 const MAX_BATCH = 500;
 
 const MESSAGE = 'tokens:';
+
+/** Of one request. */
+export interface SessionWatch {
+  readonly signal: AbortSignal;
+  isEnded(): Promise<boolean>;
+  stop(): void;
+}
 
 interface Entry {
   owner: TokenOwner;
@@ -105,21 +114,28 @@ export class TokenCache {
   }
 
   /**
-   * Fires when the tokens of a device are revoked, for requests that last longer than the look at their token; `stop` ends the watch.
-   * A message of another replica may be lost: then the request goes on to its end.
+   * Fires when tokens of the owner's device are revoked, for requests that last longer than the look at their token; `stop` ends the
+   * watch. A message of another replica may be lost: then the request goes on to its end. It may also be late, and be about the token
+   * before this one: `isEnded` asks whether this one is.
    */
-  watch(deviceNo: number): { readonly signal: AbortSignal; stop(): void } {
+  watch({ deviceNo, tokenHash }: Pick<TokenOwner, 'deviceNo' | 'tokenHash'>): SessionWatch {
     const controller = new AbortController();
     const watchers = this.#watching.get(deviceNo) ?? new Set();
     this.#watching.set(deviceNo, watchers.add(controller));
     const stop = () => {
       if (watchers.delete(controller) && watchers.size === 0) this.#watching.delete(deviceNo);
     };
-    return { signal: controller.signal, stop };
+    const isEnded = async () => controller.signal.aborted && !(await this.#isKnown(tokenHash));
+    return { signal: controller.signal, isEnded, stop };
   }
 
   close(): void {
     for (const stop of this.#stop) stop();
+  }
+
+  async #isKnown(tokenHash: string): Promise<boolean> {
+    const hash = Buffer.from(tokenHash, 'hex');
+    return (await selectTokenOwners(this.#store.db, [hash], Date.now())).length > 0;
   }
 
   async #askAll(): Promise<void> {
@@ -173,7 +189,15 @@ export class TokenCache {
 
 function toOwner(row: TokenOwnerRow): TokenOwner | undefined {
   const userId = parseUserId(row.user_id);
-  return userId && { userId, userNo: row.user_no, deviceId: row.device_id, deviceNo: row.device_no };
+  return (
+    userId && {
+      userId,
+      userNo: row.user_no,
+      deviceId: row.device_id,
+      deviceNo: row.device_no,
+      tokenHash: row.token_hash,
+    }
+  );
 }
 
 function parseDevices(text: string): ReadonlySet<number> {

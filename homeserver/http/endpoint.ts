@@ -12,6 +12,8 @@ export interface Requester {
   userNo: number;
   deviceId: string;
   deviceNo: number;
+  /** SHA-256 of the access token, hex. */
+  tokenHash: string;
 }
 
 /** Which of the configured limits counts the request; `requestsPerUser` when nothing finer fits. */

@@ -92,6 +92,17 @@ async function untilConnectable(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port}`);
 }
 
+/** A container whose image was taken of a running one recovers first, and its port is open meanwhile. */
+async function untilDatabaseReady(): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    const port = String(POSTGRES_PORT);
+    const look = start(postgres('pg_isready'), ['--host', '127.0.0.1', '--port', port, '--quiet']);
+    if ((await ended(look)) === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('the database does not get ready');
+}
+
 /** The server name is known when the container starts, so everything that holds it is made then; a restart finds it. */
 async function configure(serverName: string): Promise<void> {
   mkdirSync(`${RUN}/database`, { recursive: true });
@@ -164,7 +175,7 @@ async function serveFederation(serverName: string): Promise<void> {
 
 async function runContainer(serverName: string): Promise<number> {
   const database = startPostgres();
-  await untilConnectable(POSTGRES_PORT);
+  await untilDatabaseReady();
   await configure(serverName);
   const command = (...args: string[]) => [APP, ...args, '--config', CONFIG];
   await run('/usr/local/bin/node', command('migrate', 'expand'));

@@ -144,3 +144,18 @@ test.for([0, 1])('a poll at replica %i ends without news when its session is end
   expect((await owner.request('POST', '/logout/all', {})).status).toBe(200);
   await poll;
 });
+
+test('a late word that older sessions of a device have ended does not end the newest one', async () => {
+  const owner = await newClient(server);
+  const tokens = server.replicas[0]?.app.tokens;
+  const first = await tokens?.ownerOf(owner.user.token);
+  const again = await server.login(owner.user, { deviceId: first?.deviceId ?? '' });
+  const reader = new SyncReader(server, new RoomClient(server, again));
+  await reader.next({ replica: 1 });
+  const poll = reader.next({ timeout: LONG, replica: 1 });
+  await polling(1);
+  tokens?.revoked([first?.deviceNo ?? 0]);
+  expect((await poll).rooms.join).toEqual({});
+  expect(await owner.request('GET', '/account/whoami')).toMatchObject({ status: 401 });
+  await reader.next();
+});

@@ -32,11 +32,11 @@ export const getEvents = endpoint({
       throw new MatrixError('M_INVALID_PARAM', 'from: must be the end of an earlier answer.');
     }
     const timeoutMs = Math.min(query.timeout, app.config.sync.maxTimeoutMs);
-    const session = app.tokens.watch(reader.deviceNo);
+    const session = app.tokens.watch(reader);
     try {
       const asked = { reader, from: from?.position, roomId: query.room_id };
       const text = await readEventStream(app, asked, timeoutMs, AbortSignal.any([request.signal, session.signal]));
-      if (session.signal.aborted) throw new MatrixError('M_UNKNOWN_TOKEN');
+      if (await session.isEnded()) throw new MatrixError('M_UNKNOWN_TOKEN');
       return new RawJson(text);
     } finally {
       session.stop();

@@ -36,11 +36,11 @@ export const sync = endpoint({
     const timeoutMs = Math.min(query.timeout, app.config.sync.maxTimeoutMs);
     const setPresence = query.set_presence ?? 'online';
     if (setPresence !== 'offline') app.sync.presence?.writer.noteSync(reader, setPresence, timeoutMs);
-    const session = app.tokens.watch(reader.deviceNo);
+    const session = app.tokens.watch(reader);
     try {
       const text = await syncV3(app, asked, timeoutMs, AbortSignal.any([request.signal, session.signal]));
       // A session that was ended meanwhile, by a new password perhaps, gets nothing more.
-      if (session.signal.aborted) throw new MatrixError('M_UNKNOWN_TOKEN');
+      if (await session.isEnded()) throw new MatrixError('M_UNKNOWN_TOKEN');
       return new RawJson(text);
     } finally {
       session.stop();
