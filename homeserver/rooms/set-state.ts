@@ -1,7 +1,7 @@
 import { MatrixError } from '../errors.ts';
 import type { DraftGuard, GuardResult } from '../pipeline/room-writer.ts';
 import { canonicalJson, CanonicalJsonError } from '../room/canonical-json.ts';
-import type { EventId, RoomId, UserId } from '../room/identifiers.ts';
+import { parseRoomId, type EventId, type RoomId, type UserId } from '../room/identifiers.ts';
 import { ownMember, ownString, type JsonObject } from '../room/json-value.ts';
 import { isRedacted } from '../storage/room-reads/select-redaction-target.ts';
 import type { Actor } from './actor.ts';
@@ -33,8 +33,16 @@ export async function setState(ctx: RoomsContext, actor: Actor, change: StateCha
   const guard = setStateGuard(actor.userId, change);
   const sent = await hideUnknownRoom(ctx.writer.send(roomId, { ...draft, guard }));
   // What stands there may have been redacted since: then it is set anew.
-  if (sent.position > 0 || !(await isRedacted(ctx.store.db, sent.eventId))) return sent.eventId;
-  return (await hideUnknownRoom(ctx.writer.send(roomId, draft))).eventId;
+  const isGone = sent.position <= 0 && (await isRedacted(ctx.store.db, sent.eventId));
+  const { eventId } = isGone ? await hideUnknownRoom(ctx.writer.send(roomId, draft)) : sent;
+  if (type === 'm.room.tombstone' && stateKey === '') await settleInReplacement(ctx, actor, content);
+  return eventId;
+}
+
+/** Who upgrades a room without `/upgrade` is in the new one before the old one names it, and never joins it afterwards. */
+async function settleInReplacement(ctx: RoomsContext, actor: Actor, tombstone: JsonObject): Promise<void> {
+  const replacement = parseRoomId(ownString(tombstone, 'replacement_room') ?? '');
+  if (replacement !== undefined) await carrySettingsInto(ctx, actor, replacement);
 }
 
 /** What the endpoints for memberships do beside sending the event holds here too. */

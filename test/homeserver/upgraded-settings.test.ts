@@ -74,6 +74,17 @@ test.for(['upgrades', 'joins the replacement', 'sets their membership in the rep
   },
 );
 
+test('who upgrades a room by hand finds their settings in the new one too, whose old one names it last', async () => {
+  await settle(alice, bob);
+  const next = await alice.createRoom({ creation_content: { predecessor: { room_id: old } } });
+  expect(await tags(alice, next)).toEqual({});
+  const tombstone = { body: 'moved', replacement_room: next };
+  expect((await alice.setState(old, 'm.room.tombstone', tombstone)).status).toBe(200);
+  expect(await tags(alice, next)).toEqual({ 'm.favourite': { order: 0.25 } });
+  expect(await rule(alice, 'room', next)).toMatchObject({ actions: ['dont_notify'], enabled: true });
+  expect(await direct(alice)).toMatchObject({ [bob.userId]: [old, next] });
+});
+
 test('what the user has taken away in the new room stays away when they join it again', async () => {
   await settle(bob, alice);
   const next = await upgrade();
