@@ -86,8 +86,8 @@ export class TokenCache {
     return { entries, bytes: entries * ENTRY_BYTES, hits: this.#hits, misses: this.#misses };
   }
 
-  /** The owner of a token; undefined when it is unknown, revoked or expired. */
-  async ownerOf(token: string): Promise<TokenOwner | undefined> {
+  /** The owner of a token, at once if it was looked up within a second; undefined when it is unknown, revoked or expired. */
+  ownerOf(token: string): TokenOwner | Promise<TokenOwner | undefined> {
     const hash = hashToken(token);
     const key = hash.toString('hex');
     const entry = this.#entries.get(key);
@@ -96,8 +96,10 @@ export class TokenCache {
       return entry.owner;
     }
     this.#misses += 1;
-    const shared = this.#waiting.get(key);
-    if (shared !== undefined) return shared.promise;
+    return this.#waiting.get(key)?.promise ?? this.#lookUp(key, hash);
+  }
+
+  #lookUp(key: string, hash: Buffer): Promise<TokenOwner | undefined> {
     const waiting = { hash, ...Promise.withResolvers<TokenOwner | undefined>() };
     this.#waiting.set(key, waiting);
     if (!this.#asking) background(this.#askAll(), this.#log, 'look up access tokens');

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { hash, randomBytes, randomInt } from 'node:crypto';
 
 const DEVICE_ID_LENGTH = 10;
 const LOCALPART_LENGTH = 12;
@@ -9,7 +9,7 @@ export function newAccessToken(): string {
 }
 
 export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 export function newDeviceId(): string {

@@ -1,5 +1,5 @@
 import type { SeenDevices } from '../accounts/seen-devices.ts';
-import type { TokenCache } from '../accounts/token-cache.ts';
+import type { TokenCache, TokenOwner } from '../accounts/token-cache.ts';
 import { MatrixError } from '../errors.ts';
 import type { Requester } from './endpoint.ts';
 
@@ -15,11 +15,15 @@ export class Authenticator {
     this.#seen = seen;
   }
 
-  /** Errors: M_MISSING_TOKEN, M_UNKNOWN_TOKEN. */
-  async requester(header: string | undefined, address: string): Promise<Requester> {
+  /** The caller, at once if the token was looked up within a second. Errors: M_MISSING_TOKEN, M_UNKNOWN_TOKEN. */
+  requester(header: string | undefined, address: string): Requester | Promise<Requester> {
     const token = header === undefined ? undefined : BEARER.exec(header)?.[1];
     if (token === undefined) throw new MatrixError('M_MISSING_TOKEN');
-    const owner = await this.#tokens.ownerOf(token);
+    const owner = this.#tokens.ownerOf(token);
+    return owner instanceof Promise ? owner.then((found) => this.#admit(found, address)) : this.#admit(owner, address);
+  }
+
+  #admit(owner: TokenOwner | undefined, address: string): Requester {
     if (owner === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
     this.#seen.note(owner.deviceNo, address);
     return owner;

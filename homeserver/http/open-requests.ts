@@ -5,6 +5,9 @@ import type { Metrics } from '../metrics.ts';
 /** Most requests under way at once, long polls included: each holds a few kB, so this is some tens of MB. */
 const MAX_OPEN = 10_000;
 
+/** Nobody looks at the reason; without one an exception with its stack would be made for each long poll. */
+const OVER = 'over';
+
 /** Counts the requests under way and ends the waiting ones when the server drains. */
 export class OpenRequests {
   readonly #metrics: Metrics;
@@ -41,11 +44,11 @@ export class OpenRequests {
   /** Fires when the client hangs up or the server drains. */
   signalFor(response: ServerResponse): AbortSignal {
     const controller = new AbortController();
-    if (this.#draining || response.closed) controller.abort();
+    if (this.#draining || response.closed) controller.abort(OVER);
     this.#waiting.add(controller);
     response.once('close', () => {
       this.#waiting.delete(controller);
-      controller.abort();
+      controller.abort(OVER);
     });
     return controller.signal;
   }
@@ -53,7 +56,7 @@ export class OpenRequests {
   /** From now on nothing waits: long polls under way and to come answer at once. */
   stopWaiting(): void {
     this.#draining = true;
-    for (const controller of this.#waiting) controller.abort();
+    for (const controller of this.#waiting) controller.abort(OVER);
   }
 
   /** Resolves with true when no request is under way, or with false after `timeoutMs`. */

@@ -72,11 +72,25 @@ export function serveEndpoint(server: FastifyInstance, endpoint: AnyEndpoint, co
     if (endpoint.showsActivity === true && parsed.requester !== undefined) noteActivity(context.app, parsed.requester);
     return sendAnswer(reply, answer);
   };
-  const onRequest = async (request: FastifyRequest): Promise<void> => {
+  const admit = (request: FastifyRequest, requester: Requester | undefined): void => {
+    request.requester = requester;
+    limitRate(endpoint, request, context.app);
+  };
+  // Not an async function: a caller who is known waits for nothing.
+  const onRequest = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
     // Clients send JSON under any content type, also ones that are not well-formed.
     request.headers['content-type'] = 'application/json';
-    request.requester = await authenticate(endpoint, request, context.authenticator);
-    limitRate(endpoint, request, context.app);
+    const requester = authenticate(endpoint, request, context.authenticator);
+    if (!(requester instanceof Promise)) {
+      admit(request, requester);
+      done();
+      return;
+    }
+    requester
+      .then((found) => {
+        admit(request, found);
+      })
+      .then(() => done(), done);
   };
   const config = { operationId: endpoint.operationId };
   for (const url of [endpoint.path, ...(endpoint.aliases ?? [])]) {
@@ -84,11 +98,11 @@ export function serveEndpoint(server: FastifyInstance, endpoint: AnyEndpoint, co
   }
 }
 
-async function authenticate(
+function authenticate(
   endpoint: AnyEndpoint,
   request: FastifyRequest,
   authenticator: Authenticator,
-): Promise<Requester | undefined> {
+): Requester | Promise<Requester> | undefined {
   if (endpoint.auth === 'none') return undefined;
   return authenticator.requester(request.headers.authorization, request.ip);
 }

@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 import { Listener } from './listener.ts';
 import { COMMIT_CHANNEL, type NotificationSender, VOLATILE_CHANNEL } from './notification-sender.ts';
 import { type CommitRow, selectCommitsAfter, selectNewestCommit } from './tables/commits.ts';
+import type { WrittenCommit } from './sequencer.ts';
 import type { Commit, CommitFeed } from './write-batch.ts';
 
 export interface CommitFeedOptions {
@@ -17,6 +18,12 @@ export interface CommitFeedOptions {
 export interface RunningCommitFeed extends CommitFeed {
   /** Tells all listeners that their caches are void: the server is known to be another one. */
   reset(): void;
+  /** Hands on a commit of this replica before anybody is told of it. */
+  noteWritten(commit: WrittenCommit): void;
+  /** As `catchUp`, and asks the database in any case. */
+  readNow(): Promise<void>;
+  /** From now on `catchUp` asks only while `isComplete` says that somebody else may have written. */
+  trust(isComplete: () => boolean): void;
   close(): Promise<void>;
 }
 
@@ -50,6 +57,9 @@ class ListeningFeed implements RunningCommitFeed {
   #away = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Position of the newest commit of this replica. */
+  #written = 0;
+  #isComplete = (): boolean => false;
 
   constructor(options: CommitFeedOptions, newest: Pick<CommitRow, 'position' | 'server_start'> | undefined) {
     this.#options = options;
@@ -102,20 +112,38 @@ class ListeningFeed implements RunningCommitFeed {
     for (const listener of this.#onReset) listener();
   }
 
-  /** A reading that has begun may have missed what the caller knows of, so the caller gets the one after it. */
+  trust(isComplete: () => boolean): void {
+    this.#isComplete = isComplete;
+  }
+
+  noteWritten(commit: WrittenCommit): void {
+    this.#written = Math.max(this.#written, commit.last);
+    this.#take(commit);
+  }
+
   catchUp(): Promise<void> {
-    if (this.#reading === undefined) return this.#startReading();
-    this.#next ??= this.#reading
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = undefined;
-        return this.#startReading();
-      });
+    if (this.#isComplete() && this.seen >= this.#written) return Promise.resolve();
+    return this.readNow();
+  }
+
+  /**
+   * A reading that has begun may have missed what the caller knows of, so the caller gets the one after it: all who ask until that
+   * begins share it, and it does not begin before everything that has arrived by now has been looked at.
+   */
+  readNow(): Promise<void> {
+    this.#next ??= this.#begin().then(() => {
+      this.#next = undefined;
+      return this.#startReading();
+    });
     return this.#next;
   }
 
+  #begin(): Promise<void> {
+    return this.#reading?.catch(() => undefined) ?? new Promise((resolve) => setImmediate(resolve));
+  }
+
   #startReading(): Promise<void> {
-    if (this.#reading !== undefined) return this.catchUp();
+    if (this.#reading !== undefined) return this.readNow();
     const reading = this.#read().finally(() => {
       this.#reading = undefined;
       this.#applyHeld();
@@ -149,7 +177,10 @@ class ListeningFeed implements RunningCommitFeed {
       return;
     }
     const commit = channel === COMMIT_CHANNEL ? decodeCommit(payload) : undefined;
-    if (commit === undefined) return;
+    if (commit !== undefined) this.#take(commit);
+  }
+
+  #take(commit: CommitPayload): void {
     if (this.#reading === undefined) this.#applyPayload(commit);
     else if (this.#held.length < MAX_HELD) this.#held.push(commit);
   }
@@ -179,7 +210,7 @@ class ListeningFeed implements RunningCommitFeed {
   }
 
   #catchUpSoon(): void {
-    this.catchUp().then(
+    this.readNow().then(
       () => this.#noteAway(undefined),
       (err: unknown) => this.#noteAway(err),
     );

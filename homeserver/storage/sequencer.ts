@@ -29,9 +29,13 @@ export interface SequencerOptions {
   onServerStart(start: number): void;
   /** Called when the database refuses everything that this replica writes. */
   onFenced(): void;
+  /** Nothing is written before it resolves. */
+  mayWrite: Promise<void>;
 }
 
 export interface Sequencer extends BatchWriter {
+  /** No batch is under way, nor was one given up that the database may still write. */
+  readonly isIdle: boolean;
   /** Waits for the batches under way and ends the connection. */
   close(): Promise<void>;
 }
@@ -46,6 +50,9 @@ const ANSWER_TIMEOUT_MS = 8000;
 const MAX_WAITING = 64;
 
 const MAX_EVENTS = 4096;
+
+/** A call that was given up may be carried out this much later than the server's limit for a statement says, ms. */
+const LATE_MS = 60_000;
 
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 500;
@@ -77,11 +84,18 @@ class ConnectedSequencer implements Sequencer {
   readonly #connection: SingleConnection;
   #batch = 0;
   #waiting = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown>;
+  /** Monotonic ms until which a batch may be written that was given up. */
+  #unknownUntil = 0;
 
   constructor(options: SequencerOptions) {
     this.#options = options;
+    this.#last = options.mayWrite;
     this.#connection = new SingleConnection(options.connection, { answerTimeoutMs: ANSWER_TIMEOUT_MS });
+  }
+
+  get isIdle(): boolean {
+    return this.#waiting === 0 && performance.now() >= this.#unknownUntil;
   }
 
   async write(input: BatchInput): Promise<BatchResult> {
@@ -134,19 +148,26 @@ class ConnectedSequencer implements Sequencer {
   async #settle(statement: Statement, deadline: number): Promise<WriteRow> {
     for (let attempt = 0; ; attempt += 1) {
       // Those that waited behind an outage have nothing left to wait for.
-      if (performance.now() >= deadline) throw databaseAway(new Error('the time for this batch is over'));
+      if (performance.now() >= deadline) throw this.#givenUp(new Error('the time for this batch is over'), attempt);
       try {
         return this.#written(await this.#connection.query<WriteRow & Record<string, unknown>>(statement));
       } catch (error) {
         if (sqlState(error) === FENCED_STATE) this.#options.onFenced();
-        if (sqlState(error) === FENCED_STATE || (isAway(error) && performance.now() >= deadline))
-          throw databaseAway(error);
+        if (sqlState(error) === FENCED_STATE) throw databaseAway(error);
         if (!isAway(error)) throw error;
+        if (performance.now() >= deadline) throw this.#givenUp(error, attempt + 1);
         this.#options.log.warn({ err: error, count: attempt + 1 }, 'a batch is asked again');
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
+  }
+
+  /** What was sent and not answered may be written all the same. */
+  #givenUp(cause: unknown, sent: number): Error {
+    const { statementTimeoutMs } = this.#options.connection.database;
+    if (sent > 0) this.#unknownUntil = performance.now() + statementTimeoutMs + LATE_MS;
+    return databaseAway(cause);
   }
 
   #written(rows: WriteRow[]): WriteRow {

@@ -16,6 +16,7 @@ import { type ReplicaRegistration, registerReplica, type RunningReplica } from '
 import { checkCatalogue, checkSchema } from './schema-check.ts';
 import { openSequencer, type Sequencer } from './sequencer.ts';
 import { SingleConnection } from './single-connection.ts';
+import { SoleReplica } from './sole-replica.ts';
 import { selectSchemaState } from './tables/schema_state.ts';
 import type { BatchWriter, CommitFeed, Names, NumberBlocks } from './write-batch.ts';
 
@@ -72,7 +73,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     replica = await registerReplica({ db, log, softwareVersion, backendTag: applicationName, serverName });
     const sender = new NotificationSender(aside, log);
     const feed = await openCommitFeed({ connection, db, sender, log });
-    return assemble({ connection, db, aside, replica, sender, feed, starts, log });
+    const sole = new SoleReplica({ db: aside, feed, replicaNo: replica.replicaNo });
+    await sole.join();
+    return assemble({ connection, db, aside, replica, sender, feed, sole, starts, log });
   } catch (error) {
     await replica?.close();
     await Promise.all([aside.close(), db.close()]);
@@ -87,6 +90,7 @@ interface Parts {
   replica: RunningReplica;
   sender: NotificationSender;
   feed: RunningCommitFeed;
+  sole: SoleReplica;
   starts: ServerStarts;
   log: Logger;
 }
@@ -109,7 +113,7 @@ class ServerStarts {
 }
 
 function assemble(parts: Parts): Store {
-  const { connection, db, aside, replica, sender, feed, starts, log } = parts;
+  const { connection, db, aside, replica, sender, feed, sole, starts, log } = parts;
   const caches = new Caches();
   const [numbers, names] = [createNumberBlocks(db), createNames(db, caches)];
   feed.onReset(() => {
@@ -125,9 +129,14 @@ function assemble(parts: Parts): Store {
     log,
     serverStart: () => starts.known,
     onServerStart: (start) => starts.note(start),
-    onWritten: (commit) => sender.sendCommit(commit),
+    onWritten: (commit) => {
+      feed.noteWritten(commit);
+      sender.sendCommit(commit);
+    },
     onFenced: () => replica.noteFenced(),
+    mayWrite: sole.isKnown,
   });
+  feed.trust(() => sole.isAlone && batches.isIdle);
   replica.beat(aside);
   return {
     db,
@@ -152,8 +161,9 @@ function withAwayErrors(db: Queryable): Queryable {
   };
 }
 
-async function close({ db, aside, replica, sender, feed }: Parts, batches: Sequencer): Promise<void> {
+async function close({ db, aside, replica, sender, feed, sole }: Parts, batches: Sequencer): Promise<void> {
   await batches.close();
+  sole.close();
   await sender.settled();
   await feed.close();
   await replica.close();

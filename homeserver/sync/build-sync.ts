@@ -183,6 +183,7 @@ async function readRooms(session: Session, request: SyncRequest, rooms: RoomsInp
     standings,
     span: spanOf(request),
     head: input.head,
+    apart: request.eventsApart === true,
   };
   const readStateOf = (heroes: Heroes) => {
     const stateRooms = told.map((room) => ({ ...room, heroes: heroes.get(room.plan.row.room_no) ?? [] }));

@@ -4,7 +4,7 @@ import { clientEventJson, eventContentJson, withUnsigned } from './client-event.
 import type { EventView } from './client-event.ts';
 import { replacedEvents } from './replaced-events.ts';
 import type { Session } from './session.ts';
-import { isShared } from './shared-row.ts';
+import { isShared, plainText } from './shared-row.ts';
 import type { Standing } from './standing.ts';
 import { ownTransaction, storedEvent } from './stored-event.ts';
 import { filterReadable, membershipAfter } from './visibility.ts';
@@ -35,25 +35,29 @@ export async function giveTimelineEvents(
   const readable = new Set(
     (await filterReadable(session, [...replaced.values()], standings)).map((row) => row.event_no),
   );
+  const prevContentOf = (before: TimelineRow | undefined, room: Standing) =>
+    before !== undefined && readable.has(before.event_no) ? eventContentJson(storedEvent(before, room)) : undefined;
+  const isUsual = hidden === undefined && federationFormat !== true;
   const given = new Map<number, string>();
   for (const row of rows) {
     const room = standings.get(row.room_no);
     if (room === undefined) continue;
+    const plain = { now: session.now, withRoomId, federationFormat, membership: membershipAfter(session, row) };
     const before = replaced.get(row.event_no);
-    const view: EventView = {
-      now: session.now,
-      withRoomId,
-      federationFormat,
-      membership: membershipAfter(session, row),
-      transactionId: ownTransaction(session, row),
-      replacesState: before?.event_id,
-      prevContent:
-        before !== undefined && readable.has(before.event_no) ? eventContentJson(storedEvent(before, room)) : undefined,
-      relations: aggregations.get(row.event_no),
-    };
+    const own = { transactionId: ownTransaction(session, row), relations: aggregations.get(row.event_no) };
+    if (isUsual && isPlain(own, before) && isShared(row)) {
+      given.set(row.event_no, plainText(row, room, plain));
+      continue;
+    }
+    const view = { ...plain, ...own, replacesState: before?.event_id, prevContent: prevContentOf(before, room) };
     given.set(row.event_no, givenJson(row, room, view, hidden));
   }
   return given;
+}
+
+/** Whether nothing but the membership is the reader's own. */
+function isPlain(own: Pick<EventView, 'transactionId' | 'relations'>, before: TimelineRow | undefined): boolean {
+  return own.transactionId === undefined && own.relations === undefined && before === undefined;
 }
 
 function givenJson(row: TimelineRow, room: Standing, view: EventView, hidden: GiveOptions['hidden']): string {

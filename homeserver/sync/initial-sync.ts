@@ -22,7 +22,7 @@ export async function readInitialSync(
   asked: { limit: number; archived: boolean },
 ): Promise<string> {
   const filter = compileSyncFilter({ room: { include_leave: asked.archived, timeline: { limit: asked.limit } } });
-  const request = { reader, since: undefined, filter, fullState: false, useStateAfter: true };
+  const request = { reader, since: undefined, filter, fullState: false, useStateAfter: true, eventsApart: true };
   const parts = await buildSync(ctx, request, () => ({ typing: [], presenceSince: undefined }));
   const roomNos = parts.rooms.map((room) => room.plan.row.room_no);
   const [published, invites] = await Promise.all([

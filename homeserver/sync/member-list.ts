@@ -1,12 +1,9 @@
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import { eventHeadJson, withUnsigned } from './client-event.ts';
 import type { GivenWith } from './client-event.ts';
-import { flat } from './shared-row.ts';
+import { flat, isFresh } from './shared-row.ts';
 import type { Standing } from './standing.ts';
 import { storedEvent } from './stored-event.ts';
-
-/** How old the ages in an answer may be that is given again. */
-const FRESH_MS = 1000;
 
 interface ListedMember {
   readonly head: string;
@@ -32,7 +29,7 @@ export class MemberList {
 
   /** The answer as bytes; one that was made within a second is given again. */
   body(now: number): Buffer {
-    if (this.#body === undefined || now - this.#madeAt > FRESH_MS || now < this.#madeAt) {
+    if (this.#body === undefined || !isFresh(this.#madeAt, now)) {
       const view = { now, withRoomId: true };
       const events = this.#members.map(({ head, rest }) => withUnsigned(head, rest, view));
       this.#body = Buffer.from(`{"chunk":[${events.join(',')}]}`);

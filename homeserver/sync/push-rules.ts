@@ -15,7 +15,7 @@ import { PUSH_RULE_KINDS, type PushRule, type PushRuleset } from '../room/push-r
 import { parsePushRuleChanges } from '../storage/stored-push-rules.ts';
 import { selectPushRules, type PushRulesRow } from '../storage/tables/push_rules.ts';
 import type { SyncContext } from './context.ts';
-import type { LoadedPushRules } from './loaded-push-rules.ts';
+import { LoadedPushRules } from './loaded-push-rules.ts';
 import type { ReadingUser } from './session.ts';
 
 type Owner = Pick<ReadingUser, 'userId' | 'userNo'>;
@@ -41,8 +41,9 @@ export async function readNewestPushRules(ctx: SyncContext, owner: Owner): Promi
 
 function load(ctx: SyncContext, owner: Owner, row: PushRulesRow | undefined): LoadedPushRules {
   const ruleset = pushRulesetOf(owner.userId, parsePushRuleChanges(row?.rules));
-  const bytes = 10_000 + 4 * (row?.rules.length ?? 0);
-  const rules = { position: row?.position ?? 0, ruleset, compiled: compilePushRules(ruleset), bytes };
+  const bytes = 16_000 + 6 * (row?.rules.length ?? 0);
+  const position = row?.position ?? 0;
+  const rules = new LoadedPushRules({ position, ruleset, compiled: compilePushRules(ruleset), bytes });
   ctx.sync.pushRules.set(String(owner.userNo), rules);
   return rules;
 }

@@ -7,7 +7,7 @@ import type { TimelineWindow } from './streams/timeline.ts';
 import { sumOf } from './streams/unread.ts';
 import type { RoomUnread, UnreadCount } from './unread-memory.ts';
 
-/** Everything that an answer says of one room; events are JSON texts. */
+/** Everything that an answer says of one room; events are JSON texts, those of a whole state one text with commas between. */
 export interface RoomParts {
   readonly plan: RoomPlan;
   readonly window: TimelineWindow;

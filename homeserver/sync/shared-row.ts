@@ -1,5 +1,6 @@
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
-import { eventHeadJson } from './client-event.ts';
+import { eventHeadJson, withUnsigned } from './client-event.ts';
+import type { EventView } from './client-event.ts';
 import type { Standing } from './standing.ts';
 import { storedEvent } from './stored-event.ts';
 
@@ -9,7 +10,19 @@ export interface SharedRow extends TimelineRow {
   readonly head: string;
   /** The state event that it replaced. */
   readonly replaced: TimelineRow | undefined;
+  /** The texts that readers were given last: with the room's id, and without. */
+  readonly given: { inRoom?: GivenText; apart?: GivenText };
 }
+
+/** A text with what it depends on beside the event. */
+interface GivenText {
+  readonly madeAt: number;
+  readonly membership: string | undefined;
+  readonly text: string;
+}
+
+/** How old the ages in an answer may be that is given again, ms. */
+const FRESH_MS = 1000;
 
 export function isShared(row: TimelineRow): row is SharedRow {
   return 'head' in row;
@@ -21,12 +34,31 @@ export function sharedRow(
   room: Pick<Standing, 'roomId' | 'rules'>,
   replaced: TimelineRow | undefined,
 ): SharedRow {
-  return { ...row, head: flat(eventHeadJson(storedEvent(row, room))), replaced };
+  return { ...row, head: flat(eventHeadJson(storedEvent(row, room))), replaced, given: {} };
+}
+
+/** What a reader is told of an event of which nothing but their membership is their own. */
+export type PlainView = Pick<EventView, 'now' | 'withRoomId' | 'membership'>;
+
+/** The text of an event for such a reader; one that somebody was given within a second is given again. */
+export function plainText(row: SharedRow, room: Pick<Standing, 'roomId' | 'rules'>, view: PlainView): string {
+  const { now, withRoomId, membership } = view;
+  const known = withRoomId ? row.given.inRoom : row.given.apart;
+  if (known?.membership === membership && known !== undefined && isFresh(known.madeAt, now)) return known.text;
+  const made = { madeAt: now, membership, text: withUnsigned(row.head, storedEvent(row, room), view) };
+  if (withRoomId) row.given.inRoom = made;
+  else row.given.apart = made;
+  return made.text;
+}
+
+/** Whether what was made then may be given now. */
+export function isFresh(madeAt: number, now: number): boolean {
+  return now >= madeAt && now - madeAt <= FRESH_MS;
 }
 
 /** About the bytes of memory that it takes. */
 export function weightOf(row: TimelineRow): number {
-  const own = 400 + row.json.length + (row.because_json?.length ?? 0);
+  const own = 900 + row.json.length + (row.because_json?.length ?? 0);
   return isShared(row) ? own + row.head.length + (row.replaced === undefined ? 0 : weightOf(row.replaced)) : own;
 }
 

@@ -11,4 +11,6 @@ export interface SyncRequest {
   readonly fullState: boolean;
   /** `state_after` in place of `state`. */
   readonly useStateAfter: boolean;
+  /** Each event of the state is wanted as a text of its own. */
+  readonly eventsApart?: boolean;
 }

@@ -10,7 +10,7 @@ import { LazyMembers } from './lazy-members.ts';
 import { ReadMemory } from './read-memory.ts';
 import type { FirstMemberRow } from '../storage/sync-reads/select-members.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
-import type { RecentEvents } from './recent-events.ts';
+import type { RecentEvents } from './countable-events.ts';
 import { Notifier } from './notifier.ts';
 import { PresenceFeed } from './presence-feed.ts';
 import { PresenceWriter } from './presence.ts';
@@ -44,7 +44,7 @@ export interface SyncState {
   /** Membership events of rooms, as answers have them. */
   readonly memberLists: ReadMemory<GivenList>;
   /** Whole states of rooms at snapshots. */
-  readonly states: ReadMemory<readonly TimelineRow[]>;
+  readonly states: ReadMemory<GivenState>;
   /** Newest events of rooms, as those who count what is unread look at them. */
   readonly recentEvents: ReadMemory<RecentEvents>;
   /** The members that summaries of rooms name. */
@@ -55,6 +55,15 @@ export interface SyncState {
 /** An answer that is given to many. */
 interface GivenList {
   body(now: number): Buffer;
+}
+
+/** The state of a room at a snapshot, as it is given to many. */
+export interface GivenState {
+  readonly room: { readonly roomNo: number; readonly roomId: string };
+  /** Oldest first. */
+  readonly rows: readonly TimelineRow[];
+  /** The events without the room's id, with commas between. */
+  text(now: number): string;
 }
 
 interface StoredFilter {
@@ -84,9 +93,9 @@ const MAX_CHOSEN_BYTES = 8_000_000;
 const MAX_PAGE_BYTES = 6_000_000;
 /** A list of 10,000 members has about 10 MB, the answer included. */
 const MAX_LIST_BYTES = 12_000_000;
-/** A state of 50 events has about 80 kB. */
+/** A state of 50 events has about 120 kB, the text included. */
 const MAX_STATE_BYTES = 8_000_000;
-/** A thousand events of one room have about 150 kB. */
+/** A thousand events of one room have about 30 kB. */
 const MAX_RECENT_BYTES = 4_000_000;
 const MAX_FIRST_BYTES = 1_000_000;
 

@@ -12,14 +12,14 @@ import type { TypingRoomUsers } from './typing.ts';
 
 /**
  * Answers `/sync` as JSON text: at once when there is news, else after waiting up to `timeoutMs` for some. While nothing
- * concerns the reader no query runs.
+ * concerns the reader no query runs. `signal` is asked for when there is something to wait for.
  * Spec: client-server API, "Syncing" (v1.19).
  */
 export async function syncV3(
   ctx: SyncContext,
   request: SyncRequest,
   timeoutMs: number,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
 ): Promise<string> {
   const { since } = request;
   if (since === undefined || request.fullState) return (await lookOnce(ctx, request)).text;
@@ -53,14 +53,14 @@ interface Answer extends Look {
   readonly hasNews: boolean;
 }
 
-function waitForNews(ctx: SyncContext, answer: Answer, leftMs: number, signal: AbortSignal): Promise<WakeReason> {
+function waitForNews(ctx: SyncContext, answer: Answer, leftMs: number, signal: () => AbortSignal): Promise<WakeReason> {
   const { notifier, typing, presence } = ctx.sync;
   if (leftMs <= 0) return Promise.resolve('timeout');
   // What changed since the look would wake nobody any more.
   const { interest, serial } = answer;
   if (typing.hasChangedSince(interest.rooms, serial)) return Promise.resolve('woken');
   if (presence?.feed.hasChangedSince(interest, serial) === true) return Promise.resolve('woken');
-  return notifier.wait(interest, answer.position, leftMs, signal);
+  return notifier.wait(interest, answer.position, leftMs, signal());
 }
 
 /** The answer, if memory alone can tell that nothing has been committed since the token. */

@@ -92,9 +92,28 @@ async function loadViews(session: Session, rows: readonly TimelineRow[], standin
   for (const row of rows) snapshots.add(row.state_before).add(row.state_after);
   const wanted = [...snapshots].filter((snapshot) => !session.views.has(snapshot));
   if (wanted.length === 0) return;
+  const followed = followBack(session, rows, standings);
+  const unclear = wanted.filter((snapshot) => followed.get(snapshot) !== 'join');
+  for (const snapshot of wanted) if (followed.get(snapshot) === 'join') session.views.set(snapshot, JOINED);
+  if (unclear.length > 0) await loadUnclear(session, unclear, { followed, standings });
+}
+
+/** What was visible to members when the reader was one is visible to the reader, whatever it was. */
+const JOINED: ReaderView = { visibility: 'joined', membership: 'join' };
+
+interface Followed {
+  /** Memberships that are known. */
+  readonly followed: ReadonlyMap<number, string>;
+  readonly standings: Standings;
+}
+
+async function loadUnclear(
+  session: Session,
+  wanted: readonly number[],
+  { followed, standings }: Followed,
+): Promise<void> {
   const { visibilityAt, membershipAt } = session.ctx.sync;
   const visibility = cached(wanted, (snapshot) => visibilityAt.get(String(snapshot)));
-  const followed = followBack(session, rows, standings);
   const membership = cached(
     wanted,
     (snapshot) => followed.get(snapshot) ?? membershipAt.get(memberKey(session, snapshot)),

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { FIGURES, type BenchWorld, type Figure, makeWorld } from './support/homeserver-figures.ts';
 import { MatrixClient } from './support/matrix-client.ts';
 import { grow, largeInitialSync } from './support/growth.ts';
+import { readCosts } from './support/read-costs.ts';
 import { startOwnHomeserver, type OwnHomeserver } from './support/own-homeserver.ts';
 import { printRows, row, writeRows, type Row } from './support/rows.ts';
 
@@ -19,6 +20,7 @@ The server must let the benchmark register users and must not limit its rate.
   --members N                 users in the room that is measured (default 25)
   --grow                      with --start: then fill the database and measure again in a room of 10,000 members
   --events N                  events that --grow fills it to (default 1000000)
+  --cost                      with --start: CPU time and statements a request of the reading endpoints instead
   --profile FOLDER            with --start: write a CPU profile of our process into it
   --json FILE                 write rows of name, value, unit, target, ok
   --help                      this text
@@ -42,6 +44,7 @@ function options() {
       members: { type: 'string', default: '25' },
       grow: { type: 'boolean', default: false },
       events: { type: 'string', default: '1000000' },
+      cost: { type: 'boolean', default: false },
       profile: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean' },
@@ -119,6 +122,7 @@ async function figuresOf(world: BenchWorld, names: readonly string[]): Promise<M
 async function measureOwn(names: readonly string[], values: Options): Promise<Row[]> {
   const own = await startOwnHomeserver(values.profile);
   try {
+    if (values.cost) return await measureCost(own, values);
     const idle = await own.memory();
     const process = [
       row('process start to ready', own.startSeconds, 's', '<= 1.5'),
@@ -133,11 +137,19 @@ async function measureOwn(names: readonly string[], values: Options): Promise<Ro
   }
 }
 
+async function measureCost(own: OwnHomeserver, values: Options): Promise<Row[]> {
+  const world = await open(own.url, values['registration-token'], Number(values.members));
+  const rows = await readCosts(own, world, values.only?.split(','));
+  await world.client.close();
+  return rows;
+}
+
 async function main(): Promise<number> {
   const values = options();
   const names = values.only?.split(',') ?? Object.keys(FIGURES);
+  const known = (name: string) => values.cost || FIGURES[name] !== undefined;
   const chosen = values.start !== (values.url !== undefined);
-  if (values.help === true || !chosen || names.some((name) => FIGURES[name] === undefined)) {
+  if (values.help === true || !chosen || !names.every(known)) {
     process.stdout.write(HELP);
     return values.help === true ? 0 : 2;
   }

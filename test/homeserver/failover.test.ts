@@ -110,7 +110,7 @@ test('a poll waits in peace although the newest commits were lost in a failover'
   const since = parseSyncToken(bob.since ?? '') ?? never();
   const request = { reader, since, filter: compileSyncFilter({}), fullState: false, useStateAfter: false };
   const statements = await statementsDuring(server.replicas[0], () =>
-    syncV3({ ...app, sync }, request, 500, new AbortController().signal),
+    syncV3({ ...app, sync }, request, 500, () => new AbortController().signal),
   );
   expect(statements.filter((name) => name === 'memberships_select_changes').length).toBeLessThan(4);
   await sync.close();

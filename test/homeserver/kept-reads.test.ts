@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { statementsDuring } from '../support/count-statements.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { eventIdOf, newClient, type RoomClient } from '../support/room-client.ts';
-import { bodiesOf, SyncReader } from '../support/sync-reader.ts';
+import { bodiesOf, byText, SyncReader } from '../support/sync-reader.ts';
 
 /** What a replica keeps of its reads is never older than what another has acknowledged. Replica 0 reads, replica 1 writes. */
 let server: TestHomeserver;
@@ -188,4 +188,122 @@ test('what is unread is counted for each reader from the same events', async () 
   await alice.at(1).redact(roomId, sent[7] ?? '');
   await alice.at(1).send(roomId, 'new');
   expect([await unread(carol), await unread(bob)]).toEqual([8, 2]);
+});
+
+/** What an initial sync of replica 0 says of a room. */
+async function initially(client: RoomClient, roomId: string, filter: object = {}) {
+  const { rooms } = await new SyncReader(server, client).sync({ replica: 0, filter });
+  const room = rooms.join[roomId];
+  return {
+    section: Object.entries(rooms).find(([, section]) => section[roomId] !== undefined)?.[0],
+    timeline: room?.timeline.events ?? [],
+    bodies: bodiesOf(room?.timeline.events ?? []),
+    members: (room?.state?.events ?? []).flatMap((event) =>
+      event.type === 'm.room.member' ? [event.state_key ?? ''] : [],
+    ),
+    names: (room?.state?.events ?? []).filter((event) => event.type === 'm.room.name').map(({ content }) => content),
+    unread: room?.unread_notifications.notification_count,
+  };
+}
+
+test('initial syncs of the same second give each reader their own transaction ids and memberships', async () => {
+  const roomId = await alice.at(1).createRoom({ preset: 'public_chat' });
+  await alice.at(1).send(roomId, 'sent', 'mine too');
+  await bob.at(1).join(roomId);
+  const told = async (client: RoomClient) => {
+    const { timeline } = await initially(client, roomId);
+    const sent = timeline.find((event) => event.type === 'm.room.message')?.unsigned;
+    return [sent?.['membership'], sent?.['transaction_id']];
+  };
+  expect(await told(alice)).toEqual(['join', 'mine too']);
+  expect(await told(bob)).toEqual(['leave', undefined]);
+  expect(await told(alice)).toEqual(['join', 'mine too']);
+});
+
+test('a state that was just given whole is given without its members to who loads them lazily', async () => {
+  const roomId = await roomOfBoth();
+  const carol = await newClient(server);
+  await carol.at(1).join(roomId);
+  for (let i = 0; i < 25; i += 1) await alice.at(1).send(roomId, `${i}`);
+  const all = [alice.userId, bob.userId, carol.userId];
+  const lazy = { room: { state: { lazy_load_members: true }, timeline: { limit: 3 } } };
+  expect((await initially(bob, roomId)).members).toEqual(all);
+  expect((await initially(bob, roomId, lazy)).members.toSorted(byText)).toEqual(all.toSorted(byText));
+  await carol.at(1).act('leave', roomId);
+  await alice.at(1).send(roomId, 'last');
+  const alone = { room: { state: { lazy_load_members: true }, timeline: { limit: 1 } } };
+  expect((await initially(bob, roomId)).members).toEqual([alice.userId, bob.userId, carol.userId].slice(0, 3));
+  expect((await initially(bob, roomId, alone)).members.toSorted(byText)).toEqual(all.slice(0, 2).toSorted(byText));
+  expect((await initially(bob, roomId, { room: { state: { not_types: ['m.room.member'] } } })).members).toEqual([]);
+});
+
+test('a state whose text was just given has what changed and what was redacted since', async () => {
+  const roomId = await roomOfBoth();
+  const send25 = async () => {
+    for (let i = 0; i < 25; i += 1) await alice.at(1).send(roomId, `${i}`);
+  };
+  await alice.at(1).setState(roomId, 'm.room.name', { name: 'one' });
+  await send25();
+  expect((await initially(bob, roomId)).names).toEqual([{ name: 'one' }]);
+  const two = eventIdOf(await alice.at(1).setState(roomId, 'm.room.name', { name: 'two' }));
+  await send25();
+  expect((await initially(bob, roomId)).names).toEqual([{ name: 'two' }]);
+  await alice.at(1).redact(roomId, two);
+  expect((await initially(bob, roomId)).names).toEqual([{}]);
+});
+
+test('who has just had an initial sync is told in the next that they were banned, and others are told it too', async () => {
+  const roomId = await roomOfBoth();
+  await alice.at(1).send(roomId, 'before');
+  expect((await initially(bob, roomId)).section).toBe('join');
+  await alice.at(1).act('ban', roomId, { user_id: bob.userId });
+  await alice.at(1).send(roomId, 'after');
+  expect((await initially(bob, roomId)).section).toBeUndefined();
+  expect((await initially(bob, roomId, { room: { include_leave: true } })).section).toBe('leave');
+  expect((await initially(alice, roomId)).bodies).toEqual(['before', 'after']);
+  expect(bodiesOf(await page(bob, roomId))).toEqual(['before']);
+  expect(await page(alice, roomId, { limit: '1' })).toMatchObject([{ content: { body: 'after' } }]);
+});
+
+test('who ignores somebody gets none of their messages and counts from then on, others do', async () => {
+  const roomId = await roomOfBoth();
+  const carol = await newClient(server);
+  await carol.at(1).join(roomId);
+  for (let i = 0; i < 6; i += 1) await alice.at(1).send(roomId, `${i}`);
+  await carol.at(1).send(roomId, 'from carol');
+  expect(await initially(bob, roomId)).toMatchObject({ unread: 7 });
+  const list = { ignored_users: { [carol.userId]: {} } };
+  await bob.at(1).request('PUT', `/user/${bob.userId}/account_data/m.ignored_user_list`, list);
+  const ignoring = await initially(bob, roomId);
+  expect(ignoring.unread).toBe(6);
+  expect(ignoring.bodies).not.toContain('from carol');
+  expect((await initially(alice, roomId)).bodies).toContain('from carol');
+});
+
+test('messages of several people and threads are counted for each as if one by one', async () => {
+  const roomId = await roomOfBoth();
+  const carol = await newClient(server);
+  await carol.at(1).join(roomId);
+  const root = await alice.at(1).send(roomId, 'root');
+  const reply = (client: RoomClient, body: string) =>
+    client.at(1).trySend(roomId, { msgtype: 'm.text', body, 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
+  for (let i = 0; i < 3; i += 1) await alice.at(1).send(roomId, `main ${i}`);
+  for (let i = 0; i < 2; i += 1) await reply(alice, `thread ${i}`);
+  await carol.at(1).send(roomId, 'carol was here');
+  await reply(carol, 'and here');
+  const last = await alice.at(1).send(roomId, 'last');
+  await reply(alice, 'last in the thread');
+  const filter = { room: { timeline: { unread_thread_notifications: true } } };
+  const counts = async (client: RoomClient) => {
+    const room = (await new SyncReader(server, client).sync({ replica: 0, filter })).rooms.join[roomId];
+    return [
+      room?.unread_notifications.notification_count,
+      room?.unread_thread_notifications?.[root]?.notification_count,
+    ];
+  };
+  expect(await counts(bob)).toEqual([6, 4]);
+  expect(await counts(carol)).toEqual([1, 1]);
+  expect(await counts(alice)).toEqual([0, undefined]);
+  await alice.at(1).redact(roomId, last);
+  expect(await counts(carol)).toEqual([0, 1]);
 });

@@ -8,6 +8,8 @@ export interface DevelopmentDatabase {
   /** The `db/` folder: one value a file. */
   directory: string;
   tlsMode: 'Disable' | 'VerifyFull';
+  /** Process id of the embedded server's postmaster. */
+  postmaster?: number;
   stop(): Promise<void>;
 }
 
@@ -27,7 +29,7 @@ export async function developmentDatabase(folder: string, url: string | undefine
     await server.stop();
     throw error;
   }
-  return { directory, tlsMode: 'Disable', stop: () => server.stop() };
+  return { directory, tlsMode: 'Disable', postmaster: server.pid, stop: () => server.stop() };
 }
 
 async function foreign(directory: string, url: URL): Promise<DevelopmentDatabase> {

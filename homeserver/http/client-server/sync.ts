@@ -38,7 +38,8 @@ export const sync = endpoint({
     if (setPresence !== 'offline') app.sync.presence?.writer.noteSync(reader, setPresence, timeoutMs);
     const session = app.tokens.watch(reader);
     try {
-      const text = await syncV3(app, asked, timeoutMs, AbortSignal.any([request.signal, session.signal]));
+      const signal = () => AbortSignal.any([request.signal, session.signal]);
+      const text = await syncV3(app, asked, timeoutMs, signal);
       // A session that was ended meanwhile, by a new password perhaps, gets nothing more.
       if (await session.isEnded()) throw new MatrixError('M_UNKNOWN_TOKEN');
       return new RawJson(text);

@@ -98,6 +98,14 @@ export async function deleteDeadReplicas(db: Queryable, silentMs: number, limit:
   return (await db.query({ name: 'replica_delete_dead', text: DELETE_DEAD, values: [silentMs, limit] })).length;
 }
 
+const SELECT_ALL = `
+select replica_no, (extract(epoch from clock_timestamp()) * 1000)::int8 - heartbeat as silent_ms from ops.replica`;
+
+/** All processes that have not ended in order, fenced and dead ones included, with the time since their last heartbeat. */
+export function selectReplicas(db: Queryable): Promise<{ replica_no: number; silent_ms: number }[]> {
+  return db.query({ name: 'replica_select_all', text: SELECT_ALL });
+}
+
 const SELECT_LIVE_BELOW = `
 select id from ops.replica
 where schema_level < $1 and fenced_at is null and heartbeat >= (extract(epoch from clock_timestamp()) * 1000)::int8 - $2

@@ -53,8 +53,7 @@ export function accountDataJson(rows: readonly AccountDataRow[], matcher: EventM
 
 /** The push rules as an event. */
 export async function pushRulesJson(session: Session, position: number, matcher: EventMatcher): Promise<string[]> {
-  const { ruleset } = await readPushRules(session.ctx, session.reader, position);
-  const content = JSON.stringify({ global: ruleset });
+  const { text: content } = await readPushRules(session.ctx, session.reader, position);
   return passes('m.push_rules', content, matcher) ? [`{"type":"m.push_rules","content":${content}}`] : [];
 }
 

@@ -7,6 +7,7 @@ import type { SyncedSpan } from '../lazy-members.ts';
 import type { Session } from '../session.ts';
 import { EMPTY_STATE, loadStates } from '../state-maps.ts';
 import type { StateMap } from '../state-maps.ts';
+import type { GivenState } from '../sync-state.ts';
 import { filteredEvent } from '../stored-event.ts';
 import type { Standings } from '../visibility.ts';
 import type { RoomPlan } from './rooms.ts';
@@ -30,6 +31,8 @@ export interface StateOptions {
   readonly span: SyncedSpan | undefined;
   /** Position of the answer's `next_batch`. */
   readonly head: number;
+  /** Each event is wanted as a text of its own. */
+  readonly apart: boolean;
 }
 
 /** One room on the way to its state events: which snapshots matter, which events were chosen. */
@@ -43,7 +46,7 @@ interface Choice extends StateRoom {
 }
 
 /**
- * State events for each room, as JSON texts by room number: what the client lacks before the timeline (or after it, with
+ * State events for each room, as JSON texts by room number (a whole state may be one text with commas between): what the client lacks before the timeline (or after it, with
  * `after`). What the timeline leaves out by its filter, or by a fork, is given here.
  * Spec: client-server API, "Syncing" (v1.19).
  */
@@ -62,7 +65,11 @@ export async function readState(
     ),
     options.filter.lazyMembers ? readLazyMembers(session, choices, options) : [],
   ]);
-  return give(session, [...whole, ...chosen, ...lazy], options);
+  const { state: matcher, federationFormat } = options.filter;
+  const isReady = matcher.all && !federationFormat && !options.apart;
+  const rows = isReady ? [] : whole.flatMap((state) => state.rows);
+  const texts = give(session, [...rows, ...chosen, ...lazy], options);
+  return isReady ? withWhole(session, whole, { texts, options }) : texts;
 }
 
 /** All state of the room is wanted, and nothing of it comes with the timeline. */
@@ -70,13 +77,13 @@ function isWhole({ plan, complete }: Choice, { after }: StateOptions): boolean {
   return plan.state === 'full' && (after || complete);
 }
 
-async function readWhole(session: Session, choices: readonly Choice[], options: StateOptions): Promise<TimelineRow[]> {
+async function readWhole(session: Session, choices: readonly Choice[], options: StateOptions): Promise<GivenState[]> {
   const whole = choices.filter((choice) => isWhole(choice, options));
   const wanted = whole.map(({ plan, start, withMembers }) => {
     const { room_no: roomNo, last_position: lastPosition } = plan.row;
     return { roomNo, lastPosition, snapshot: options.after ? plan.end : start, members: withMembers };
   });
-  return (await readWholeStates(session, wanted, options.standings)).flat();
+  return readWholeStates(session, wanted, options.standings);
 }
 
 async function readChosen(session: Session, choices: readonly Choice[], options: StateOptions): Promise<TimelineRow[]> {
@@ -194,6 +201,21 @@ function wantedMembers(session: Session, choice: Choice, options: StateOptions):
   const { lazyMembers } = session.ctx.sync;
   const roomNo = choice.plan.row.room_no;
   return [...users].filter((userNo) => !lazyMembers.hasArrived(session.reader.deviceNo, { roomNo, userNo }, span));
+}
+
+interface GivenStates {
+  readonly texts: Map<number, string[]>;
+  readonly options: StateOptions;
+}
+
+/** Whole states as they are ready, before what is given one by one: members that are loaded lazily. */
+function withWhole(session: Session, whole: readonly GivenState[], { texts, options }: GivenStates) {
+  for (const state of whole) {
+    const { roomNo, roomId } = state.room;
+    if (state.rows.length === 0 || !options.filter.state.matchesRoom(roomId)) continue;
+    texts.set(roomNo, [state.text(session.now), ...(texts.get(roomNo) ?? [])]);
+  }
+  return texts;
 }
 
 /** Each event once: a member may be wanted for several reasons. */

@@ -1,12 +1,12 @@
 import { selectUnread } from '../../storage/sync-reads/select-unread.ts';
-import type { UncountedEvent, UnreadRow, UnreadRows } from '../../storage/sync-reads/select-unread.ts';
+import type { UnreadRow, UnreadRows } from '../../storage/sync-reads/select-unread.ts';
 import type { Session } from '../session.ts';
-import type { CountableRow } from '../recent-events.ts';
+import { CountableEvents } from '../countable-events.ts';
+import type { CountableRow } from '../countable-events.ts';
 import type { ToldRoom } from './unread-in-window.ts';
 
 /** Fewer are as well read anew. */
 const WORTH_KEEPING = 5;
-const EVENT_BYTES = 150;
 
 export interface CountingFrom {
   /** Most events of a room. */
@@ -31,18 +31,15 @@ export async function readUncounted(
   const options = { limit, stored: countedTo !== undefined };
   const found = await selectUnread(session.db, session.reader.userNo, asked, options);
   const counted = found.rooms.map((row): CountableRow => {
-    const { events, uncounted_from: from } = row;
-    if (events === null) return { ...row, events: after(kept.get(row.room_no)?.events ?? [], from) };
-    if (events.length >= WORTH_KEEPING) {
-      const floor = events.length === limit ? 0 : from;
-      recentEvents.set(keyOf(row), { value: { floor, events }, bytes: EVENT_BYTES * events.length }, generation);
+    if (row.events === null) return { ...row, events: kept.get(row.room_no)?.events ?? NO_EVENTS };
+    const events = new CountableEvents(row.events);
+    if (row.events.length >= WORTH_KEEPING) {
+      const floor = row.events.length === limit ? 0 : row.uncounted_from;
+      recentEvents.set(keyOf(row), { value: { floor, events }, bytes: events.bytes }, generation);
     }
     return { ...row, events };
   });
   return { ...found, rooms: counted };
 }
 
-function after(events: UncountedEvent[], anchor: number): UncountedEvent[] {
-  const [first] = events;
-  return first === undefined || first[1] > anchor ? events : events.filter((event) => event[1] > anchor);
-}
+const NO_EVENTS = new CountableEvents([]);

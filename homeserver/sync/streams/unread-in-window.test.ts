@@ -66,14 +66,16 @@ function found({ events, countedTo = 10, low = 10, limited = false, row = {}, ch
 test('what is newer than the remembered count is taken from the window, by thread', () => {
   const redacted = event(13, { because_id: '$because' });
   const events = [event(10), event(11), event(12, {}, relates('m.thread')), redacted];
-  expect(found({ events, low: 8 })).toEqual([
-    [11, 11, 2, 3, 96, 'main', false],
-    [12, 12, 2, 3, 96, '$root', false],
-    [13, 13, 2, 3, 96, 'main', true],
+  const kind = { senderNo: 2, typeNo: 3, flags: 96 };
+  expect(found({ events, low: 8 })?.kinds).toEqual([
+    { ...kind, thread: 'main', anchors: [11], eventNos: [11] },
+    { ...kind, thread: '$root', anchors: [12], eventNos: [12] },
   ]);
-  expect(found({ events: [event(11, {}, { 'm.relates_to': { 'm.in_reply_to': {} } })] })).toHaveLength(1);
-  expect(found({ events: [] })).toEqual([]);
-  expect(found({ events: [event(9), event(11)], low: 2, limited: true })).toHaveLength(1);
+  expect(found({ events, low: 8 })?.countAfter(0)).toBe(3);
+  const count = (given: Case) => found(given)?.countAfter(0);
+  expect(count({ events: [event(11, {}, { 'm.relates_to': { 'm.in_reply_to': {} } })] })).toBe(1);
+  expect(count({ events: [] })).toBe(0);
+  expect(count({ events: [event(9), event(11)], low: 2, limited: true })).toBe(1);
 });
 
 const cases: { name: string; given: Case }[] = [

@@ -7,7 +7,8 @@ import { jsonMembers } from '../json-members.ts';
 import type { TimelinePoint } from '../position.ts';
 import type { RememberedUnread } from '../unread-memory.ts';
 import type { TimelineWindow } from './timeline.ts';
-import type { CountableRow } from '../recent-events.ts';
+import { CountableEvents } from '../countable-events.ts';
+import type { CountableRow } from '../countable-events.ts';
 
 /** A room that an answer speaks of. */
 export interface ToldRoom {
@@ -41,7 +42,7 @@ export function unreadInWindow({ row, low, window }: ToldRoom, remembered: Remem
   const { room_no, room_id, version, joined, last_position } = row;
   const from = before.countedTo;
   const counted = { marks: {}, counted_to: from, counts: null, uncounted_from: from };
-  return { room_no, room_id, version, joined, last_position, ...counted, events: known };
+  return { room_no, room_id, version, joined, last_position, ...counted, events: new CountableEvents(known) };
 }
 
 function uncounted(row: TimelineRow): UncountedEvent | undefined {

@@ -1,14 +1,13 @@
 import * as z from 'zod';
 import { background } from '../../log.ts';
 import { parsePlainJson } from '../../room/strict-json.ts';
-import { EVENT_FLAGS } from '../../storage/batch-arrays.ts';
-import type { UncountedEvent } from '../../storage/sync-reads/select-unread.ts';
 import { upsertPushCounters, type NewPushCounter } from '../../storage/tables/push_counters.ts';
 import type { LoadedPushRules } from '../loaded-push-rules.ts';
 import { readPushRules } from '../push-rules.ts';
 import { isJudgedByKind, judgeEvents, type PushCandidate } from '../push-verdicts.ts';
 import type { Session } from '../session.ts';
-import type { CountableRow } from '../recent-events.ts';
+import { indexAfter } from '../countable-events.ts';
+import type { CountableRow, EventKind } from '../countable-events.ts';
 import { readUncounted } from './uncounted-events.ts';
 import { unreadInWindow, type ToldRoom } from './unread-in-window.ts';
 import type { RememberedUnread, RoomUnread, UnreadCount } from '../unread-memory.ts';
@@ -107,7 +106,7 @@ async function readRows(session: Session, rooms: readonly ToldRoom[], limit: num
   const countedTo = (roomNo: number) => remembered.get(roomNo)?.countedTo ?? 0;
   const found = await readUncounted(session, rooms, { limit, countedTo });
   const isVoid = (row: CountableRow) =>
-    row.counted_to !== null && row.events.some(([, , , typeNo]) => typeNo === session.numbers.redactionType);
+    row.counted_to !== null && row.events.hasAfter(session.numbers.redactionType, row.uncounted_from);
   const held = found.rooms
     .filter((row) => !isVoid(row))
     .map((row): RoomAt => {
@@ -144,82 +143,99 @@ interface CountedRoom extends RoomAt {
 
 async function countRooms(counting: Counting, rooms: readonly RoomAt[]): Promise<CountedRoom[]> {
   const { session, rules } = counting;
-  const kinds = await gatherKinds(counting, rooms);
-  const verdicts = await judgeEvents(session, rules, [...kinds.candidates.values()]);
-  const countOf = (event: UncountedEvent, roomNo: number): UnreadCount | undefined => {
-    const verdict = verdicts.get(kinds.candidates.get(kinds.keyOf(event, roomNo))?.eventNo ?? 0);
+  const found = await sortRooms(counting, rooms);
+  const verdicts = await judgeEvents(
+    session,
+    rules,
+    found.flatMap(({ kinds }) => kinds.flatMap((kind) => kind.candidates)),
+  );
+  const countOf = (eventNo: number): UnreadCount | undefined => {
+    const verdict = verdicts.get(eventNo);
     return verdict?.notify === true ? { notifications: 1, highlights: Number(verdict.highlight) } : undefined;
   };
-  return rooms.map((room) => ({ ...room, unread: countRoom(session, room, countOf) }));
+  return found.map(({ room, kinds }) => ({ ...room, unread: countRoom(session, room, { kinds, countOf }) }));
 }
 
-/** Flags of an event are fewer bits. */
-const MOST_FLAGS = 65_536;
-
-/** The events that have to be judged: one for all that the rules cannot tell apart. */
-interface EventKinds {
-  readonly candidates: ReadonlyMap<string, PushCandidate>;
-  keyOf(event: UncountedEvent, roomNo: number): string;
+interface SortedRoom {
+  readonly room: RoomAt;
+  readonly kinds: readonly KindToCount[];
 }
 
-async function gatherKinds({ session, rules, ignored }: Counting, rooms: readonly RoomAt[]): Promise<EventKinds> {
+/** Events of one kind that may count. */
+interface KindToCount {
+  readonly thread: string;
+  /** What has to be judged: one for all that the rules cannot tell apart, or each. */
+  readonly candidates: readonly PushCandidate[];
+  /** For how many events a candidate stands. */
+  readonly each: number;
+}
+
+/** Looks at kinds, of which a room has as many as people who write, and only where the rules need it at events. */
+async function sortRooms({ session, rules, ignored }: Counting, rooms: readonly RoomAt[]): Promise<SortedRoom[]> {
   const { names } = session.ctx.store;
-  const events = rooms.flatMap(({ row }) => row.events);
+  const counting = rooms.map((room) => ({ room, kinds: countedKinds(session, room.row) }));
+  const all = counting.flatMap(({ kinds }) => kinds.map(({ kind }) => kind));
   const [types, senders] = await Promise.all([
-    names.types([...new Set(events.map(([, , , typeNo]) => typeNo))]),
-    names.userIds([...new Set(events.map(([, , senderNo]) => senderNo))]),
+    names.types([...new Set(all.map((kind) => kind.typeNo))]),
+    names.userIds([...new Set(all.map((kind) => kind.senderNo))]),
   ]);
-  const decided = new Map<number, boolean>();
-  const keyOf = ([eventNo, , senderNo, typeNo, flags]: UncountedEvent, roomNo: number) => {
-    const kind = typeNo * MOST_FLAGS + flags;
-    const isDecided = decided.get(kind) ?? isJudgedByKind({ type: types.get(typeNo) ?? '', flags }, rules);
-    decided.set(kind, isDecided);
-    return isDecided ? `${roomNo}/${senderNo}/${kind}` : String(eventNo);
-  };
-  const candidates = new Map<string, PushCandidate>();
-  for (const { row } of rooms) {
-    const room = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined };
-    for (const event of row.events) {
-      if (!mayCount(session, row, event)) continue;
-      const [eventNo, , senderNo, typeNo, flags] = event;
-      const key = keyOf(event, row.room_no);
-      const sender = senders.get(senderNo) ?? '';
-      if (candidates.has(key) || ignored.has(sender)) continue;
-      candidates.set(key, { eventNo, room, type: types.get(typeNo) ?? '', sender, flags });
-    }
-  }
-  return { candidates, keyOf };
+  return counting.map(({ room, kinds }) => {
+    const { row } = room;
+    const pushRoom = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined };
+    const heard = kinds.filter(({ kind }) => !ignored.has(senders.get(kind.senderNo) ?? ''));
+    return {
+      room,
+      kinds: heard.map(({ kind, first }): KindToCount => {
+        const { senderNo, typeNo, flags, thread } = kind;
+        const looks = { type: types.get(typeNo) ?? '', sender: senders.get(senderNo) ?? '', flags };
+        const isAlike = isJudgedByKind(looks, rules);
+        const eventNos = kind.eventNos.slice(first, isAlike ? first + 1 : undefined);
+        const candidates = eventNos.map((eventNo) => ({ eventNo, room: pushRoom, ...looks }));
+        return { thread, candidates, each: isAlike ? kind.eventNos.length - first : 1 };
+      }),
+    };
+  });
 }
 
-function mayCount(
-  session: Session,
-  row: CountableRow,
-  [, anchor, senderNo, , , thread, redacted]: UncountedEvent,
-): boolean {
-  return senderNo !== session.reader.userNo && !redacted && anchor > markOf(row, thread);
+/** Kinds of which something is not read yet, each with the index of its first such event. Who writes has read what stands above, in the same thread. */
+function countedKinds({ reader }: Session, row: CountableRow): { kind: EventKind; first: number }[] {
+  const written = row.events.writtenBy(reader.userNo);
+  return row.events.kinds.flatMap((kind) => {
+    if (kind.senderNo === reader.userNo) return [];
+    const read = Math.max(row.uncounted_from, markOf(row, kind.thread), written.get(kind.thread) ?? 0);
+    const first = indexAfter(kind.anchors, read);
+    return first < kind.anchors.length ? [{ kind, first }] : [];
+  });
 }
 
 function markOf({ marks }: CountableRow, thread: string): number {
   return Object.hasOwn(marks, thread) ? (marks[thread] ?? 0) : 0;
 }
 
-/** Goes on from the earlier count. Who writes has read what stands above, in the same thread. */
-function countRoom(
-  session: Session,
-  { row, before }: RoomAt,
-  countOf: (event: UncountedEvent, roomNo: number) => UnreadCount | undefined,
-): RoomUnread {
+interface RoomCount {
+  readonly kinds: readonly KindToCount[];
+  countOf(eventNo: number): UnreadCount | undefined;
+}
+
+/** Goes on from the earlier count, of which what is above something that the reader has written since is read. */
+function countRoom({ reader }: Session, { row, before }: RoomAt, { kinds, countOf }: RoomCount): RoomUnread {
   const unread = before === undefined ? parseCounts(row.counts) : new Map(before.unread);
-  for (const event of row.events) {
-    const [, , senderNo, , flags, thread] = event;
-    if (senderNo === session.reader.userNo) {
-      if ((flags & EVENT_FLAGS.state) === 0) unread.delete(thread);
-      continue;
+  for (const [thread, anchor] of row.events.writtenBy(reader.userNo))
+    if (anchor > row.uncounted_from) unread.delete(thread);
+  for (const { thread, candidates, each } of kinds) {
+    for (const { eventNo } of candidates) {
+      const more = countOf(eventNo);
+      if (more !== undefined) unread.set(thread, addTo(unread.get(thread) ?? NONE, more, each));
     }
-    const more = mayCount(session, row, event) ? countOf(event, row.room_no) : undefined;
-    if (more !== undefined) unread.set(thread, sumOf([unread.get(thread) ?? NONE, more]));
   }
   return unread;
+}
+
+function addTo(sum: UnreadCount, more: UnreadCount, times: number): UnreadCount {
+  return {
+    notifications: sum.notifications + times * more.notifications,
+    highlights: sum.highlights + times * more.highlights,
+  };
 }
 
 const NONE: UnreadCount = { notifications: 0, highlights: 0 };
@@ -243,7 +259,7 @@ function parseCounts(text: string | null): Map<string, UnreadCount> {
 
 /** One of many rooms was counted from the middle on; one that begins at the newest 1000 events is as good as it gets. */
 function isCutShort({ row }: CountedRoom, limit: number): boolean {
-  return row.events.length === limit && limit < MOST_EVENTS;
+  return row.events.countAfter(row.uncounted_from) >= limit && limit < MOST_EVENTS;
 }
 
 interface Kept {
@@ -256,7 +272,7 @@ interface Kept {
 function keepCounts({ ctx, db, reader }: Session, { counted, generation }: Kept): void {
   const toStore: NewPushCounter[] = [];
   for (const { row, head, before, unread } of counted) {
-    const since = (before?.sinceStored ?? 0) + row.events.length;
+    const since = (before?.sinceStored ?? 0) + row.events.countAfter(row.uncounted_from);
     const isStored = since >= WORTH_STORING && unread.size <= MOST_EVENTS;
     if (isStored) toStore.push({ roomNo: row.room_no, countedTo: head, counts: countsText(unread) });
     const room = { userNo: reader.userNo, roomNo: row.room_no };

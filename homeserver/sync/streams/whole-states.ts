@@ -1,9 +1,11 @@
 import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
 import type { Session } from '../session.ts';
-import { sharedRow, weightOf } from '../shared-row.ts';
+import { sharedRow } from '../shared-row.ts';
 import { loadStates } from '../state-maps.ts';
+import type { GivenState } from '../sync-state.ts';
 import type { Standings } from '../visibility.ts';
+import { WholeState } from '../whole-state.ts';
 
 /** The whole state of a room at a snapshot. */
 export interface WantedState {
@@ -14,28 +16,32 @@ export interface WantedState {
   readonly members: boolean;
 }
 
-/** The state events of each, oldest first, from memory where somebody has read them since the room's newest event. */
+/** The states, in no order, from memory where somebody has read it since the room's newest event. */
 export async function readWholeStates(
   session: Session,
   wanted: readonly WantedState[],
   standings: Standings,
-): Promise<(readonly TimelineRow[])[]> {
+): Promise<GivenState[]> {
   const { states } = session.ctx.sync;
   const { generation } = states;
-  const found = new Map<WantedState, readonly TimelineRow[]>();
+  const found: GivenState[] = [];
   const missing: WantedState[] = [];
   for (const want of wanted) {
     const known = states.get(keyOf(want));
     if (known === undefined) missing.push(want);
-    else found.set(want, known);
+    else found.push(known);
   }
   for (const [want, rows] of missing.length === 0 ? [] : await readMissing(session, missing)) {
     const room = standings.get(want.roomNo);
-    const shared = room === undefined ? rows : rows.map((row) => sharedRow(row, room, undefined));
-    states.set(keyOf(want), { value: shared, bytes: shared.reduce((sum, row) => sum + weightOf(row), 0) }, generation);
-    found.set(want, shared);
+    if (room === undefined) continue;
+    const state = new WholeState(
+      rows.map((row) => sharedRow(row, room, undefined)),
+      room,
+    );
+    states.set(keyOf(want), { value: state, bytes: state.bytes }, generation);
+    found.push(state);
   }
-  return wanted.map((want) => found.get(want) ?? []);
+  return found;
 }
 
 function keyOf({ roomNo, lastPosition, snapshot, members }: WantedState): string {

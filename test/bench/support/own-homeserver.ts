@@ -18,6 +18,11 @@ export interface OwnHomeserver {
   startSeconds: number;
   /** Resident memory now, MB. */
   memory(): Promise<number>;
+  /** Ids of the process and of the PostgreSQL server's. */
+  pid: number;
+  postmaster: number;
+  /** The database, as its owner reaches it. */
+  database: { host: string; port: number; user: string; password: string; database: string };
   stop(): Promise<void>;
 }
 
@@ -51,7 +56,17 @@ export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserve
     await database.stop();
     await rm(folder, { recursive: true, force: true });
   };
-  return { url, configFile: config, startSeconds, memory: () => residentMegabytes(child.pid), stop };
+  const pid = child.pid ?? 0;
+  return {
+    url,
+    configFile: config,
+    startSeconds,
+    memory: () => residentMegabytes(pid),
+    pid,
+    postmaster: database.postmaster ?? 0,
+    database: await databaseOf(database.directory),
+    stop,
+  };
 }
 
 function configuration(folder: string, database: { directory: string; tlsMode: string }, port: number): object {
@@ -66,9 +81,22 @@ function configuration(folder: string, database: { directory: string; tlsMode: s
   };
 }
 
-async function residentMegabytes(pid: number | undefined): Promise<number> {
+async function databaseOf(directory: string): Promise<OwnHomeserver['database']> {
+  const read = (file: string) => readFile(join(directory, file), 'utf8');
+  const [host, port, user] = await Promise.all(['host', 'port', 'username'].map(read));
+  const [password, database] = await Promise.all(['password', 'dbname'].map(read));
+  return {
+    host: host ?? '',
+    port: Number(port),
+    user: user ?? '',
+    password: password ?? '',
+    database: database ?? '',
+  };
+}
+
+async function residentMegabytes(pid: number): Promise<number> {
   await pause(3000); // idle: what was under way is through and memory has settled
-  const status = await readFile(`/proc/${pid ?? 0}/status`, 'utf8');
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
 }
 
