@@ -88,9 +88,9 @@ export async function searchDirectory(
   const words = searchWords(name);
   if (words.length === 0) return { limited: false, results: [] };
   const { names, db } = ctx.store;
-  const keys = await Promise.all([
-    names.stateKeyNo('m.room.join_rules', ''),
-    names.stateKeyNo('m.room.history_visibility', ''),
+  const keys = await names.stateKeyNos([
+    ['m.room.join_rules', ''],
+    ['m.room.history_visibility', ''],
   ]);
   const search = {
     readerNo,

@@ -33,7 +33,7 @@ async function numbersOf(store: Store, names: readonly StateName[]) {
   const others = names.filter(([type]) => type !== 'm.room.member');
   const [userNos, stateKeyNos] = await Promise.all([
     store.names.userNos(members),
-    Promise.all(others.map(([type, stateKey]) => store.names.stateKeyNo(type, stateKey))),
+    store.names.stateKeyNos(others),
   ]);
   return { stateKeyNos, userNos: [...userNos.values()] };
 }

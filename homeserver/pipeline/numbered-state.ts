@@ -1,6 +1,7 @@
 import { nextSnapshot, stateOf, type SnapshotChain, type StateChanges } from '../storage/snapshot-delta.ts';
 import type { Store } from '../storage/store.ts';
 import { insertSnapshot } from '../storage/tables/snapshots.ts';
+import type { Names, StateName } from '../storage/write-batch.ts';
 
 /** A complete state by numbers: a state key's number, or a user's below zero -> the number of the event that holds. */
 export type NumberedState = ReadonlyMap<number, number>;
@@ -10,6 +11,18 @@ export function numberedState(chain: SnapshotChain): NumberedState {
   const state = new Map(keys);
   for (const [userNo, eventNo] of members) state.set(-userNo, eventNo);
   return state;
+}
+
+/** What a `NumberedState` has entries under, in their order. */
+export async function stateNumbers(names: Names, entries: readonly StateName[]): Promise<number[]> {
+  const isMember = ([type]: StateName) => type === 'm.room.member';
+  const others = entries.filter((entry) => !isMember(entry));
+  const [users, keys] = await Promise.all([
+    names.userNos(entries.filter(isMember).map(([, userId]) => userId)),
+    names.stateKeyNos(others),
+  ]);
+  const keyNos = new Map(others.map((entry, at) => [entry, keys[at] ?? 0]));
+  return entries.map((entry) => keyNos.get(entry) ?? -(users.get(entry[1]) ?? 0));
 }
 
 export interface MergedState {

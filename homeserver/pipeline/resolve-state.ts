@@ -13,7 +13,7 @@ import { selectResolutionEvents, type ResolutionEventRow } from '../storage/room
 import { selectSnapshotChain } from '../storage/room-reads/select-snapshot-chain.ts';
 import type { Store } from '../storage/store.ts';
 import { MAX_DIFFERENCE, type AuthChainIndex } from './auth-chain-index.ts';
-import { numberedState, storeState, type NumberedState } from './numbered-state.ts';
+import { numberedState, stateNumbers, storeState, type NumberedState } from './numbered-state.ts';
 import type { ResolutionPool } from './resolution-pool.ts';
 import { readStored, type ResolutionTask, type StateEntryPair } from './resolution-task.ts';
 import type { StateName } from './room-writer.ts';
@@ -134,15 +134,12 @@ export class StateResolver {
   }
 
   async #numbersOf(names: ReadonlyMap<string, StateName>): Promise<Map<string, number>> {
-    const { names: known } = this.#parts.store;
-    const members = [...names.values()].filter(([type]) => type === 'm.room.member');
-    const users = await known.userNos(members.map(([, userId]) => userId));
-    const numbers = new Map<string, number>();
-    for (const [key, [type, stateKey]] of names) {
-      const userNo = type === 'm.room.member' ? users.get(stateKey) : undefined;
-      numbers.set(key, userNo === undefined ? await known.stateKeyNo(type, stateKey) : -userNo);
-    }
-    return numbers;
+    const entries = [...names];
+    const numbers = await stateNumbers(
+      this.#parts.store.names,
+      entries.map(([, name]) => name),
+    );
+    return new Map(entries.map(([key], at) => [key, numbers[at] ?? 0]));
   }
 }
 

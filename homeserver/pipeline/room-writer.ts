@@ -3,9 +3,9 @@ import type { AuthState } from '../room/auth/check-event.ts';
 import type { JsonObject } from '../room/canonical-json.ts';
 import type { EventId, RoomId, UserId } from '../room/identifiers.ts';
 import type { RoomVersionRules } from '../room/room-versions.ts';
+import type { StateName } from '../storage/write-batch.ts';
 
-/** One entry of a room's state, by name. */
-export type StateName = readonly [type: string, stateKey: string];
+export type { StateName };
 
 /** What a guard says: send it, `stands`: it was done before by that event, or `refuse`: answer this error. */
 export type GuardResult = { go: true } | { go: false; stands: EventId } | { go: false; refuse: MatrixError };

@@ -6,6 +6,7 @@ import { selectSnapshotChain } from '../storage/room-reads/select-snapshot-chain
 import { entryOf } from '../storage/snapshot-delta.ts';
 import type { Store } from '../storage/store.ts';
 import { readStored } from './resolution-task.ts';
+import { stateNumbers } from './numbered-state.ts';
 import type { StateName } from './room-writer.ts';
 
 /** The named entries of the state that a snapshot stands for, and nothing else of it. */
@@ -15,13 +16,8 @@ export async function stateAt(
   at: { snapshot: number; names: readonly StateName[] },
 ): Promise<AuthState> {
   const chain = await selectSnapshotChain(store.db, at.snapshot);
-  const eventNos: number[] = [];
-  for (const [type, stateKey] of at.names) {
-    const isMember = type === 'm.room.member';
-    const no = isMember ? await store.names.userNo(stateKey) : await store.names.stateKeyNo(type, stateKey);
-    const eventNo = entryOf(chain, isMember ? 'member' : 'key', no);
-    if (eventNo !== undefined) eventNos.push(eventNo);
-  }
+  const numbers = await stateNumbers(store.names, at.names);
+  const eventNos = numbers.flatMap((no) => entryOf(chain, no < 0 ? 'member' : 'key', Math.abs(no)) ?? []);
   const rows = await selectKnownEventsByNo(store.db, eventNos);
   return authStateOf(
     rows.flatMap(({ event_id: text, json }) => {

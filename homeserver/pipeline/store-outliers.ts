@@ -29,11 +29,19 @@ export async function storeOutliers(
   const fresh = [...given.values()].filter(({ event }) => !known.has(event.eventId));
   const { order, missing } = sortByNeeds(fresh, known, room);
   const rejected = judgeAll(order, known, room);
-  await store.names.userNos(order.flatMap(({ event }) => [event.sender, memberOf(event) ?? event.sender]));
+  await loadNames(store, order);
   for (let at = 0; at < order.length; at += CHUNK) {
     await storeChunk(store, room, { pdus: order.slice(at, at + CHUNK), rejected });
   }
   return missing;
+}
+
+/** In a few statements what the rows would each ask for. */
+async function loadNames({ names }: Store, pdus: readonly ReceivedPdu[]): Promise<void> {
+  await names.userNos(pdus.flatMap(({ event }) => [event.sender, memberOf(event) ?? event.sender]));
+  await names.stateKeyNos(
+    pdus.flatMap(({ event: { type, stateKey } }) => (stateKey === undefined ? [] : [[type, stateKey]])),
+  );
 }
 
 type Known = ReadonlyMap<EventId, KnownEventRow>;

@@ -7,8 +7,6 @@ import { stateOf } from '../storage/snapshot-delta.ts';
 import { selectRoomForReader, type RoomForReaderRow } from '../storage/sync-reads/select-changes.ts';
 import { selectMembersAt, selectSnapshotsAt, selectStateKeysAt } from '../storage/sync-reads/select-state.ts';
 import { selectEventsByNo, type TimelineRow } from '../storage/sync-reads/select-timeline.ts';
-import { selectEventType } from '../storage/tables/event_types.ts';
-import { selectStateKey } from '../storage/tables/state_keys.ts';
 import { selectSnapshotChain } from '../storage/room-reads/select-snapshot-chain.ts';
 import type { Actor } from './actor.ts';
 import type { RoomsContext } from './context.ts';
@@ -80,14 +78,8 @@ async function keyOf(
   ctx: RoomsContext,
   { type, stateKey }: { type: string; stateKey: string },
 ): Promise<number | undefined> {
-  const { db, names } = ctx.store;
-  if (type === 'm.room.member') {
-    return names.findUserNo(stateKey);
-  }
-  const known = names.knownStateKeyNo(type, stateKey);
-  if (known !== undefined) return known;
-  const typeNo = await selectEventType(db, type);
-  return typeNo === undefined ? undefined : selectStateKey(db, typeNo, stateKey);
+  const { names } = ctx.store;
+  return type === 'm.room.member' ? names.findUserNo(stateKey) : names.findStateKeyNo(type, stateKey);
 }
 
 async function readableSnapshot(ctx: RoomsContext, actor: Actor, room: RoomForReaderRow): Promise<number> {

@@ -3,7 +3,6 @@ import { parseEventId, type EventId, type RoomId } from '../room/identifiers.ts'
 import { ownObject, ownString, type JsonObject } from '../room/json-value.ts';
 import { hasAnnotation, hasRelation } from '../storage/room-reads/select-annotation.ts';
 import { selectTransactionEvent } from '../storage/room-reads/select-transaction.ts';
-import { selectEventType } from '../storage/tables/event_types.ts';
 import type { Actor } from './actor.ts';
 import type { RoomsContext } from './context.ts';
 import { hideUnknownRoom } from './known-room.ts';
@@ -51,7 +50,7 @@ async function repeatedAnnotation(ctx: RoomsContext, actor: Actor, message: Mess
   if (ownString(relation, 'rel_type') !== 'm.annotation' || key === undefined || parentId === undefined)
     return undefined;
   // A type that is not known yet has no annotations, and looking must not make it known.
-  const typeNo = ctx.store.names.knownTypeNo(type) ?? (await selectEventType(ctx.store.db, type));
+  const typeNo = await ctx.store.names.findTypeNo(type);
   if (typeNo === undefined) return undefined;
   if (!(await hasAnnotation(ctx.store.db, { parentId, key, senderNo: actor.userNo, typeNo }))) return undefined;
   const name = { deviceNo: actor.deviceNo, txnId, roomId, type };

@@ -1,12 +1,13 @@
 import type { Queryable } from './database.ts';
 import type { BoundedCache } from '../bounded-cache.ts';
 import type { CacheName, Caches } from '../caches.ts';
-import { insertEventType, selectEventType, selectEventTypesByNo } from './tables/event_types.ts';
+import { NameTable } from './name-table.ts';
+import { insertEventTypes, selectEventTypes, selectEventTypesByNo } from './tables/event_types.ts';
 import { selectRoomNo } from './tables/rooms.ts';
 import { insertServers } from './tables/servers.ts';
-import { insertStateKey, selectStateKey } from './tables/state_keys.ts';
+import { insertStateKeys, selectStateKeys } from './tables/state_keys.ts';
 import { insertUsers, selectUsersById, selectUsersByNo } from './tables/users.ts';
-import type { Names } from './write-batch.ts';
+import type { Names, StateName } from './write-batch.ts';
 
 /** Ids have at most 255 bytes, types and state keys too. */
 const MAX_USERS = 50_000;
@@ -27,60 +28,65 @@ export function createNames(db: Queryable, caches: Caches): CachingNames {
 
 class CachedNames implements CachingNames {
   readonly #db: Queryable;
-  readonly #userNos: BoundedCache<string, number>;
+  readonly #users: NameTable<string>;
   readonly #userIds: BoundedCache<number, string>;
-  readonly #typeNos: BoundedCache<string, number>;
+  readonly #eventTypes: NameTable<string>;
   readonly #types: BoundedCache<number, string>;
-  readonly #stateKeyNos: BoundedCache<string, number>;
+  readonly #stateKeys: NameTable<StateName>;
   readonly #roomNos: BoundedCache<string, number>;
 
   constructor(db: Queryable, caches: Caches) {
     this.#db = db;
-    this.#userNos = numbersByName(caches, 'user_numbers', MAX_USERS);
     this.#userIds = namesByNumber(caches, 'user_ids', MAX_USERS);
-    this.#typeNos = numbersByName(caches, 'event_types', MAX_TYPES);
     this.#types = namesByNumber(caches, 'event_type_names', MAX_TYPES);
-    this.#stateKeyNos = numbersByName(caches, 'state_keys', MAX_STATE_KEYS);
     this.#roomNos = numbersByName(caches, 'room_numbers', MAX_ROOMS);
+    this.#users = new NameTable({
+      cache: numbersByName(caches, 'user_numbers', MAX_USERS),
+      textOf: (userId) => userId,
+      load: (userIds) => this.#loadUsers(userIds),
+      insert: (userIds) => this.#insertUsers(userIds),
+    });
+    this.#eventTypes = new NameTable({
+      cache: numbersByName(caches, 'event_types', MAX_TYPES),
+      textOf: (type) => type,
+      load: async (types) => new Map((await selectEventTypes(db, types)).map((row) => [row.type, row.type_no])),
+      insert: (types) => insertEventTypes(db, types),
+    });
+    this.#stateKeys = new NameTable({
+      cache: numbersByName(caches, 'state_keys', MAX_STATE_KEYS),
+      textOf: pair,
+      load: (names) => selectKeys(db, names),
+      insert: (names) => this.#insertStateKeys(names),
+    });
   }
 
   clear(): void {
-    for (const map of [this.#userNos, this.#userIds, this.#typeNos, this.#types, this.#stateKeyNos, this.#roomNos])
-      map.clear();
+    for (const each of [this.#users, this.#userIds, this.#eventTypes, this.#types, this.#stateKeys, this.#roomNos])
+      each.clear();
   }
 
   knownUserNo(userId: string): number | undefined {
-    return this.#userNos.get(userId);
+    return this.#users.known(userId);
   }
 
   knownTypeNo(type: string): number | undefined {
-    return this.#typeNos.get(type);
+    return this.#eventTypes.known(type);
   }
 
   knownStateKeyNo(type: string, stateKey: string): number | undefined {
-    return this.#stateKeyNos.get(pair(type, stateKey));
+    return this.#stateKeys.known([type, stateKey]);
   }
 
-  async userNo(userId: string): Promise<number> {
-    const known = this.knownUserNo(userId);
-    if (known !== undefined) return known;
-    return present((await this.userNos([userId])).get(userId), userId);
+  userNo(userId: string): Promise<number> {
+    return this.#users.one(userId);
   }
 
   async findUserNo(userId: string): Promise<number | undefined> {
-    return this.knownUserNo(userId) ?? (await this.#loadUsers([userId])).get(userId);
+    return (await this.#users.find([userId])).get(userId);
   }
 
-  async userNos(userIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const found = new Map<string, number>();
-    const unknown = [...new Set(userIds)].filter((userId) => {
-      const userNo = this.knownUserNo(userId);
-      if (userNo !== undefined) found.set(userId, userNo);
-      return userNo === undefined;
-    });
-    if (unknown.length === 0) return found;
-    for (const [userId, userNo] of await this.#resolveUsers(unknown)) found.set(userId, userNo);
-    return found;
+  userNos(userIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#users.resolve(userIds);
   }
 
   async userIds(userNos: readonly number[]): Promise<ReadonlyMap<number, string>> {
@@ -93,19 +99,17 @@ class CachedNames implements CachingNames {
     if (unknown.length === 0) return found;
     for (const row of await selectUsersByNo(this.#db, unknown)) {
       found.set(row.user_no, row.user_id);
-      this.#keepUser(row.user_id, row.user_no);
+      this.#userIds.set(row.user_no, row.user_id);
     }
     return found;
   }
 
-  async typeNo(type: string): Promise<number> {
-    const cached = this.knownTypeNo(type);
-    if (cached !== undefined) return cached;
-    const known = await selectEventType(this.#db, type);
-    if (known === undefined) await insertEventType(this.#db, type);
-    const typeNo = present(known ?? (await selectEventType(this.#db, type)), type);
-    this.#typeNos.set(type, typeNo);
-    return typeNo;
+  typeNo(type: string): Promise<number> {
+    return this.#eventTypes.one(type);
+  }
+
+  async findTypeNo(type: string): Promise<number | undefined> {
+    return (await this.#eventTypes.find([type])).get(type);
   }
 
   async types(typeNos: readonly number[]): Promise<ReadonlyMap<number, string>> {
@@ -123,15 +127,17 @@ class CachedNames implements CachingNames {
     return found;
   }
 
-  async stateKeyNo(type: string, stateKey: string): Promise<number> {
-    const cached = this.knownStateKeyNo(type, stateKey);
-    if (cached !== undefined) return cached;
-    const typeNo = await this.typeNo(type);
-    const known = await selectStateKey(this.#db, typeNo, stateKey);
-    if (known === undefined) await insertStateKey(this.#db, typeNo, stateKey);
-    const stateKeyNo = present(known ?? (await selectStateKey(this.#db, typeNo, stateKey)), type);
-    this.#stateKeyNos.set(pair(type, stateKey), stateKeyNo);
-    return stateKeyNo;
+  stateKeyNo(type: string, stateKey: string): Promise<number> {
+    return this.#stateKeys.one([type, stateKey]);
+  }
+
+  async stateKeyNos(names: readonly StateName[]): Promise<readonly number[]> {
+    const numbers = await this.#stateKeys.resolve(names);
+    return names.flatMap((name) => numbers.get(pair(name)) ?? []);
+  }
+
+  async findStateKeyNo(type: string, stateKey: string): Promise<number | undefined> {
+    return (await this.#stateKeys.find([[type, stateKey]])).get(pair([type, stateKey]));
   }
 
   async roomNo(roomId: string): Promise<number | undefined> {
@@ -142,32 +148,30 @@ class CachedNames implements CachingNames {
     return roomNo;
   }
 
-  /** Committed before anything refers to the numbers: a name row without a use does no harm, the reverse would. */
-  async #resolveUsers(userIds: readonly string[]): Promise<Map<string, number>> {
-    const found = await this.#loadUsers(userIds);
-    const missing = userIds.filter((userId) => !found.has(userId));
-    if (missing.length === 0) return found;
-    const users = missing.map((userId) => ({ userId, server: serverOf(userId) }));
-    await insertServers(this.#db, [...new Set(users.map((user) => user.server))]);
-    await insertUsers(this.#db, users);
-    for (const [userId, userNo] of await this.#loadUsers(missing)) found.set(userId, userNo);
-    for (const userId of missing) present(found.get(userId), userId);
-    return found;
-  }
-
   async #loadUsers(userIds: readonly string[]): Promise<Map<string, number>> {
     const found = new Map<string, number>();
     for (const row of await selectUsersById(this.#db, userIds)) {
       found.set(row.user_id, row.user_no);
-      this.#keepUser(row.user_id, row.user_no);
+      this.#userIds.set(row.user_no, row.user_id);
     }
     return found;
   }
 
-  #keepUser(userId: string, userNo: number): void {
-    this.#userNos.set(userId, userNo);
-    this.#userIds.set(userNo, userId);
+  async #insertUsers(userIds: readonly string[]): Promise<void> {
+    const users = userIds.map((userId) => ({ userId, server: serverOf(userId) }));
+    await insertServers(this.#db, [...new Set(users.map((user) => user.server))]);
+    await insertUsers(this.#db, users);
   }
+
+  async #insertStateKeys(names: readonly StateName[]): Promise<void> {
+    await this.#eventTypes.resolve(names.map(([type]) => type));
+    await insertStateKeys(this.#db, names);
+  }
+}
+
+async function selectKeys(db: Queryable, names: readonly StateName[]): Promise<Map<string, number>> {
+  const rows = await selectStateKeys(db, names);
+  return new Map(rows.map((row) => [pair([row.type, row.state_key]), row.state_key_no]));
 }
 
 /** A place in a map with its key and a small value. */
@@ -182,7 +186,7 @@ function namesByNumber(caches: Caches, name: CacheName, entries: number): Bounde
 }
 
 /** U+0000 is in no type or state key that PostgreSQL can hold. */
-function pair(type: string, stateKey: string): string {
+function pair([type, stateKey]: StateName): string {
   return `${type}\u0000${stateKey}`;
 }
 
@@ -190,9 +194,4 @@ function pair(type: string, stateKey: string): string {
 function serverOf(userId: string): string {
   const colon = userId.indexOf(':');
   return colon < 0 ? '' : userId.slice(colon + 1);
-}
-
-function present(no: number | undefined, name: string): number {
-  if (no === undefined) throw new Error(`the name ${JSON.stringify(name)} was inserted but is not there`);
-  return no;
 }

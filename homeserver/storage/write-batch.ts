@@ -180,6 +180,9 @@ export interface NumberBlocks {
   takeSnapshot(): number;
 }
 
+/** One entry of a room's state, by name. */
+export type StateName = readonly [type: string, stateKey: string];
+
 /** Names <-> numbers, cached (they never change). `resolve*` inserts what is missing, in transactions of their own. */
 export interface Names {
   userNo(userId: string): Promise<number>;
@@ -188,9 +191,15 @@ export interface Names {
   userNos(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   userIds(userNos: readonly number[]): Promise<ReadonlyMap<number, string>>;
   typeNo(type: string): Promise<number>;
+  /** Like `typeNo` for types that are only looked up: undefined when we do not know the type, nothing is inserted. */
+  findTypeNo(type: string): Promise<number | undefined>;
   types(typeNos: readonly number[]): Promise<ReadonlyMap<number, string>>;
   /** The number of the pair (event type, state key). */
   stateKeyNo(type: string, stateKey: string): Promise<number>;
+  /** The numbers of such pairs, in their order; however many are not known yet, it takes a fixed number of statements. */
+  stateKeyNos(names: readonly StateName[]): Promise<readonly number[]>;
+  /** Like `stateKeyNo` for names that are only looked up: undefined when we do not know the pair, nothing is inserted. */
+  findStateKeyNo(type: string, stateKey: string): Promise<number | undefined>;
   /** Synchronous look-ups of what `resolve` has loaded; undefined when not loaded. */
   knownTypeNo(type: string): number | undefined;
   knownStateKeyNo(type: string, stateKey: string): number | undefined;

@@ -1,7 +1,6 @@
 import { selectDescendants, selectRelated } from '../storage/sync-reads/select-relations.ts';
 import type { RelatedRange } from '../storage/sync-reads/select-relations.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
-import { selectEventType } from '../storage/tables/event_types.ts';
 import { relationOf } from './aggregations.ts';
 import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
@@ -100,8 +99,7 @@ function behind(row: TimelineRow, request: RelationsRequest): TimelinePoint {
 /** A type that nobody has used yet has no events, and looking must not make it known. */
 async function typeNoOf(session: Session, { eventType }: RelationsRequest): Promise<number | undefined | 'unknown'> {
   if (eventType === undefined) return undefined;
-  const { db, names } = session.ctx.store;
-  return names.knownTypeNo(eventType) ?? (await selectEventType(db, eventType)) ?? 'unknown';
+  return (await session.ctx.store.names.findTypeNo(eventType)) ?? 'unknown';
 }
 
 function firstRange(

@@ -47,7 +47,7 @@ const MAX_ALLOWED_ROOMS = 100;
 /** The facts of rooms by their numbers: two queries for all of them. */
 export async function loadRoomFacts(ctx: SyncContext, rooms: readonly RoomRow[]): Promise<Map<number, RoomFacts>> {
   if (rooms.length === 0) return new Map();
-  const keys = await Promise.all(FACT_TYPES.map((type) => ctx.store.names.stateKeyNo(type, '')));
+  const keys = await ctx.store.names.stateKeyNos(FACT_TYPES.map((type) => [type, '']));
   const { db } = ctx.store;
   const roomNos = rooms.map((room) => room.room_no);
   const current = await selectCurrentKeys(db, roomNos, keys);

@@ -1,9 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Caches } from '../../homeserver/caches.ts';
 import { MatrixError } from '../../homeserver/errors.ts';
+import type { Queryable } from '../../homeserver/storage/database.ts';
+import { createNames } from '../../homeserver/storage/names.ts';
 import { openPool } from '../../homeserver/storage/pool.ts';
 import type { Store } from '../../homeserver/storage/store.ts';
+import type { StateName } from '../../homeserver/storage/write-batch.ts';
 import { type RunningPostgres, startPostgres } from '../support/embedded-postgres.ts';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { messagesInto, newMessage, newRoom, openTestStore, silentLog } from '../support/store-fixture.ts';
@@ -184,6 +188,46 @@ test('names keep their numbers, on every replica and asked at once', async () =>
   const local = await store.db.query({ name: 'test_local', text: 'select user_id from users where local' });
   expect(local).toEqual([{ user_id: '@c:test.example' }]);
   await other.close();
+});
+
+test('state entries asked for together cost a fixed number of statements, and none once they are known', async () => {
+  const asked: string[] = [];
+  const counted: Queryable = {
+    query: (statement) => {
+      asked.push(statement.name);
+      return store.db.query(statement);
+    },
+  };
+  const entries = Array.from({ length: 2000 }, (_, i): StateName => [`type.${i % 3}`, `key ${i % 1000}`]);
+  const names = createNames(counted, new Caches());
+  const mine = await names.stateKeyNos(entries);
+  expect(new Set(mine).size).toBe(2000);
+  expect(asked).toEqual([
+    'state_keys_select',
+    'event_types_select',
+    'event_types_insert',
+    'event_types_select',
+    'state_keys_insert',
+    'state_keys_select',
+  ]);
+  expect(await names.stateKeyNos(entries.slice(5, 10))).toEqual(mine.slice(5, 10));
+  expect(await names.findStateKeyNo('type.1', 'key 1')).toBe(mine[1]);
+  expect(asked.length).toBe(6);
+  expect(await store.names.stateKeyNos(entries)).toEqual(mine);
+});
+
+test('replicas that meet the same state entries at once, in any order, give them the same numbers', async () => {
+  const entries = Array.from({ length: 2000 }, (_, i): StateName => [`other.${i % 3}`, `key ${i % 1000}`]);
+  const other = createNames(store.db, new Caches());
+  const [mine, theirs] = await Promise.all([other.stateKeyNos(entries), store.names.stateKeyNos(entries.toReversed())]);
+  expect(theirs.toReversed()).toEqual(mine);
+});
+
+test('looking a name up does not make it known', async () => {
+  expect(await store.names.findStateKeyNo('never.seen', '')).toBeUndefined();
+  expect(await store.names.findTypeNo('never.seen')).toBeUndefined();
+  const text = "select from event_types where type = 'never.seen'";
+  expect(await store.db.query({ name: 'test_never', text })).toEqual([]);
 });
 
 test('numbers are handed out once, however many replicas and callers ask', async () => {

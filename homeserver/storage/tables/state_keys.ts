@@ -3,21 +3,36 @@
  * caches it. Grows by a row for each pair; immutable.
  */
 import type { Queryable } from '../database.ts';
+import type { StateName } from '../write-batch.ts';
 
-const SELECT = 'select state_key_no from state_keys where type_no = $1 and state_key = $2';
-const INSERT =
-  'insert into state_keys (type_no, state_key) values ($1, $2) on conflict (type_no, state_key) do nothing';
-
-/** The number of a pair; undefined when we have not met it. */
-export async function selectStateKey(db: Queryable, typeNo: number, stateKey: string): Promise<number | undefined> {
-  const rows = await db.query<{ state_key_no: number }>({
-    name: 'state_keys_select',
-    text: SELECT,
-    values: [typeNo, stateKey],
-  });
-  return rows[0]?.state_key_no;
+export interface StateKeyRow {
+  type: string;
+  state_key: string;
+  state_key_no: number;
 }
 
-export async function insertStateKey(db: Queryable, typeNo: number, stateKey: string): Promise<void> {
-  await db.query({ name: 'state_keys_insert', text: INSERT, values: [typeNo, stateKey] });
+const SELECT = `
+select t.type, k.state_key, k.state_key_no
+from unnest($1::text[], $2::text[]) w (type, state_key)
+join event_types t on t.type = w.type join state_keys k on k.type_no = t.type_no and k.state_key = w.state_key`;
+
+/** The pairs of these that we have met, in no order. */
+export function selectStateKeys(db: Queryable, names: readonly StateName[]): Promise<StateKeyRow[]> {
+  return db.query<StateKeyRow>({ name: 'state_keys_select', text: SELECT, values: columnsOf(names) });
+}
+
+// In one order, so that two replicas that insert the same pairs never wait for each other.
+const INSERT = `
+insert into state_keys (type_no, state_key)
+select t.type_no, w.state_key from unnest($1::text[], $2::text[]) w (type, state_key) join event_types t on t.type = w.type
+order by t.type_no, w.state_key
+on conflict (type_no, state_key) do nothing`;
+
+/** Inserts the pairs that are missing; their types must be there. */
+export async function insertStateKeys(db: Queryable, names: readonly StateName[]): Promise<void> {
+  await db.query({ name: 'state_keys_insert', text: INSERT, values: columnsOf(names) });
+}
+
+function columnsOf(names: readonly StateName[]): [types: string[], stateKeys: string[]] {
+  return [names.map(([type]) => type), names.map(([, stateKey]) => stateKey)];
 }

@@ -19,7 +19,7 @@ export async function readStrippedState(
 ): Promise<Map<number, string[]>> {
   if (rooms.length === 0) return new Map();
   const { names } = session.ctx.store;
-  const keys = await Promise.all(STRIPPED_TYPES.map((type) => names.stateKeyNo(type, '')));
+  const keys = await names.stateKeyNos(STRIPPED_TYPES.map((type) => [type, '']));
   const [state, members] = await Promise.all([
     selectCurrentKeys(
       session.db,
