@@ -22,6 +22,8 @@ export interface Metrics {
   /** Events of other servers, by what became of them. */
   readonly eventsReceived: Counter<'outcome'>;
   readonly resolutionSeconds: Histogram;
+  /** Snapshots that were stored before anything named them, by what became of them. */
+  readonly unnamedSnapshots: Counter<'outcome'>;
   readonly longPollsWaiting: Gauge;
   readonly syncSeconds: Histogram<'kind'>;
 }
@@ -89,6 +91,12 @@ function writeMetrics(registers: Registry[]) {
       name: 'matrix_homeserver_state_resolution_duration_seconds',
       help: 'Time to resolve states of a room that differ, those known from before left out.',
       buckets: LATENCY_SECONDS,
+      registers,
+    }),
+    unnamedSnapshots: new Counter({
+      name: 'matrix_homeserver_unnamed_snapshots_total',
+      help: 'States that nothing named when they were stored, looked at later. outcome: deleted, named or kept.',
+      labelNames: ['outcome'] as const,
       registers,
     }),
   };

@@ -23,6 +23,7 @@ import { openStore } from '../storage/store.ts';
 import type { Store } from '../storage/store.ts';
 import { selectSchemaState } from '../storage/tables/schema_state.ts';
 import { openSyncState } from '../sync/sync-state.ts';
+import { startSnapshotCollection } from '../workers/collect-snapshots.ts';
 import { startPresence } from '../workers/presence.ts';
 import { startProfileUpdates } from '../workers/profile-updates.ts';
 import { startPruning } from '../workers/prune.ts';
@@ -141,6 +142,7 @@ function startWorkers(app: App): Closer[] {
   return [
     { name: 'profile updates', close: startProfileUpdates(app) },
     { name: 'pruning', close: startPruning(store, log) },
+    { name: 'snapshots', close: startSnapshotCollection(app) },
     { name: 'search index', close: startSearchIndex(store, log) },
     { name: 'presence', close: startPresence(app) },
     { name: 'directory check', close: startDirectoryCheck(store, log) },

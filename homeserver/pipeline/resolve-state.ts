@@ -22,6 +22,8 @@ import type { StateName } from './room-writer.ts';
 const MAX_EVENTS = 100_000;
 /** Outcomes kept: the same tips are resolved for every event that names them. */
 const MAX_KEPT = 1000;
+/** How long an outcome is given out, ms: later it may be collected, if nothing has come to name it (workers/collect-snapshots.ts). */
+const KEPT_MS = 3_600_000;
 
 /** A room as a resolution needs it. */
 export interface ResolvedRoom {
@@ -40,7 +42,7 @@ export interface StateResolverParts {
 /** Resolves states by their snapshots. The outcome is stored as a snapshot like any other. */
 export class StateResolver {
   readonly #parts: StateResolverParts;
-  readonly #kept: BoundedCache<string, number>;
+  readonly #kept: BoundedCache<string, { readonly snapshot: number; readonly at: number }>;
 
   constructor(parts: StateResolverParts) {
     this.#parts = parts;
@@ -63,12 +65,13 @@ export class StateResolver {
     if (first === undefined) return 0;
     if (second === undefined) return first;
     const name = distinct.join(' ');
+    const begun = performance.now();
     const known = this.#kept.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined && begun - known.at < KEPT_MS) return known.snapshot;
     const stop = this.#parts.seconds?.startTimer();
     const resolved = await this.#resolve(room, distinct);
     stop?.();
-    this.#kept.set(name, resolved);
+    this.#kept.set(name, { snapshot: resolved, at: begun });
     return resolved;
   }
 
