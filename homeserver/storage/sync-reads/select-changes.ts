@@ -38,6 +38,13 @@ export interface ChangesRow {
   rules_position: number;
 }
 
+/** Of `MembershipRow`, for user $1; `base` goes with it. */
+const ROOM_COLUMNS = `m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
+  r.joined, r.invited,
+  greatest(coalesce(m.joined_at, m.position), (
+    select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
+  )) as reads_position`;
+
 // One statement, because rows that are overwritten in place (memberships, rooms, receipts) have to fit to the head read with
 // them. What it names besides, events up to the head and snapshots, never changes and is read afterwards.
 const SINCE = `
@@ -45,11 +52,7 @@ select
   (select coalesce(max(position), 0) from commits) as head,
   (select coalesce(array_agg(room_no), '{}') from memberships where user_no = $1 and membership = 1) as joined,
   (select coalesce(json_agg(c), '[]') from (
-    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
-      r.joined, r.invited,
-      greatest(coalesce(m.joined_at, m.position), (
-        select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
-      )) as reads_position, b.snapshot as base
+    select ${ROOM_COLUMNS}, b.snapshot as base
     from memberships m
     join rooms r on r.room_no = m.room_no
     left join lateral (
@@ -103,11 +106,7 @@ select
   (select coalesce(max(position), 0) from commits) as head,
   (select coalesce(array_agg(room_no), '{}') from memberships where user_no = $1 and membership = 1) as joined,
   (select coalesce(json_agg(c), '[]') from (
-    select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
-      r.joined, r.invited,
-      greatest(coalesce(m.joined_at, m.position), (
-        select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
-      )) as reads_position, null::int8 as base
+    select ${ROOM_COLUMNS}, null::int8 as base
     from memberships m
     join rooms r on r.room_no = m.room_no
     where m.user_no = $1 and m.membership = any($2::int2[])
@@ -144,11 +143,7 @@ function only(rows: readonly ChangesRow[]): ChangesRow {
 }
 
 const SOME = `
-select m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
-  r.joined, r.invited,
-  greatest(coalesce(m.joined_at, m.position), (
-    select max(position) from receipts where room_no = m.room_no and user_no = $1 and kind in (1, 2)
-  )) as reads_position, null::int8 as base
+select ${ROOM_COLUMNS}, null::int8 as base
 from memberships m
 join rooms r on r.room_no = m.room_no
 where m.user_no = $1 and m.membership = 1 and m.room_no = any($2::int8[])

@@ -15,38 +15,26 @@ export interface RelatedRange {
   deviceNo: number;
 }
 
-// A range of the index for each type of relation, so a page costs what it gives, however many relate to the parent.
-const BACKWARDS = `
-select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
+const COLUMNS = `e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
   e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id, t.device_no as txn_device,
-  exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
-from unnest($3::int2[]) as w(rel_type)
-cross join lateral (
-  select x.event_no from event_relations x join events c on c.event_no = x.event_no
-  where x.parent_id = $2 and x.rel_type = w.rel_type and x.position > $5 and x.position <= $6 and x.room_no = $1
-    and ($4::int4 is null or c.type_no = $4)
-    and not exists (select 1 from redactions d where d.redacted_event_id = c.event_id)
-  order by x.position desc limit $7
-) x
-join events e on e.event_no = x.event_no
-left join transactions t on t.event_no = e.event_no and t.device_no = $8
-order by e.position desc limit $7`;
+  exists (select 1 from event_relations c where c.parent_id = e.event_id) as related`;
 
-const FORWARDS = `
-select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id, t.device_no as txn_device,
-  exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
+// A range of the index for each type of relation, so a page costs what it gives, however many relate to the parent.
+const related = (order: 'asc' | 'desc') => `
+select ${COLUMNS}
 from unnest($3::int2[]) as w(rel_type)
 cross join lateral (
   select x.event_no from event_relations x join events c on c.event_no = x.event_no
   where x.parent_id = $2 and x.rel_type = w.rel_type and x.position > $5 and x.position <= $6 and x.room_no = $1
     and ($4::int4 is null or c.type_no = $4)
     and not exists (select 1 from redactions d where d.redacted_event_id = c.event_id)
-  order by x.position limit $7
+  order by x.position ${order} limit $7
 ) x
 join events e on e.event_no = x.event_no
 left join transactions t on t.event_no = e.event_no and t.device_no = $8
-order by e.position limit $7`;
+order by e.position ${order} limit $7`;
+const BACKWARDS = related('desc');
+const FORWARDS = related('asc');
 
 /** Events that relate to a parent, the newest first or with `backwards` unset the oldest; redacted ones relate to nothing. */
 export function selectRelated(db: Queryable, range: RelatedRange, backwards: boolean): Promise<TimelineRow[]> {
@@ -78,9 +66,7 @@ with recursive down(event_no, event_id, hop) as (
   where u.hop < $9 and x.rel_type = any($3::int2[]) and x.room_no = $1 and ($4::int4 is null or c.type_no = $4)
     and not exists (select 1 from redactions d where d.redacted_event_id = c.event_id)
 ), found as (select distinct event_no from (select event_no from down limit 10000) f)
-select e.room_no, e.event_no, e.anchor, e.position, e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts,
-  e.flags, e.event_id, e.json, null as because_id, null as because_json, null as because_ts, t.txn_id, t.device_no as txn_device,
-  exists (select 1 from event_relations c where c.parent_id = e.event_id) as related
+select ${COLUMNS}
 from found f join events e on e.event_no = f.event_no
 left join transactions t on t.event_no = e.event_no and t.device_no = $8
 where e.position > $5 and e.position <= $6

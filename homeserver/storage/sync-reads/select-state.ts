@@ -33,18 +33,21 @@ export interface StateWants {
   keys: readonly number[];
 }
 
-// The chain has at most about 21 links; the nearest one that names the key decides.
-const KEYS = `
+/** `found`: which event each snapshot has for each key. The chain has at most about 21 links; the nearest one that names the key decides. */
+const foundIn = (keys: 'keys' | 'members', events: 'events' | 'member_events') => `
 with recursive chain(want, base, hop, keys, events) as (
-  select s.snapshot, s.base, 0, s.keys, s.events from snapshots s where s.snapshot = any($1::int8[])
+  select s.snapshot, s.base, 0, s.${keys}, s.${events} from snapshots s where s.snapshot = any($1::int8[])
   union all
-  select c.want, s.base, c.hop + 1, s.keys, s.events from chain c join snapshots s on s.snapshot = c.base
+  select c.want, s.base, c.hop + 1, s.${keys}, s.${events} from chain c join snapshots s on s.snapshot = c.base
 ), found as (
   select distinct on (c.want, k.key) c.want, k.key, c.events[array_position(c.keys, k.key)] as event_no
   from chain c join unnest($1::int8[], $2::int8[]) as k(want, key) on k.want = c.want
   where k.key = any(c.keys)
   order by c.want, k.key, c.hop
-)
+)`;
+const FOUND_MEMBERS = foundIn('members', 'member_events');
+
+const KEYS = `${foundIn('keys', 'events')}
 select want as snapshot, key, event_no from found where event_no <> 0`;
 
 /** Entries of the state without members, by state key number. Absent ones are missing. */
@@ -52,17 +55,7 @@ export function selectStateKeysAt(db: Queryable, wants: StateWants): Promise<Sta
   return db.query({ name: 'snapshots_select_keys', text: KEYS, values: [wants.snapshots, wants.keys] });
 }
 
-const MEMBERS = `
-with recursive chain(want, base, hop, members, events) as (
-  select s.snapshot, s.base, 0, s.members, s.member_events from snapshots s where s.snapshot = any($1::int8[])
-  union all
-  select c.want, s.base, c.hop + 1, s.members, s.member_events from chain c join snapshots s on s.snapshot = c.base
-), found as (
-  select distinct on (c.want, k.key) c.want, k.key, c.events[array_position(c.members, k.key)] as event_no
-  from chain c join unnest($1::int8[], $2::int8[]) as k(want, key) on k.want = c.want
-  where k.key = any(c.members)
-  order by c.want, k.key, c.hop
-)
+const MEMBERS = `${FOUND_MEMBERS}
 select want as snapshot, key, event_no from found where event_no <> 0`;
 
 /** Membership events in the state at snapshots, by user number. Absent ones are missing. */
@@ -76,17 +69,7 @@ export interface MemberAtRow extends TimelineRow {
   key: number;
 }
 
-const MEMBER_EVENTS = `
-with recursive chain(want, base, hop, members, events) as (
-  select s.snapshot, s.base, 0, s.members, s.member_events from snapshots s where s.snapshot = any($1::int8[])
-  union all
-  select c.want, s.base, c.hop + 1, s.members, s.member_events from chain c join snapshots s on s.snapshot = c.base
-), found as (
-  select distinct on (c.want, k.key) c.want, k.key, c.events[array_position(c.members, k.key)] as event_no
-  from chain c join unnest($1::int8[], $2::int8[]) as k(want, key) on k.want = c.want
-  where k.key = any(c.members)
-  order by c.want, k.key, c.hop
-)
+const MEMBER_EVENTS = `${FOUND_MEMBERS}
 select f.want as snapshot, f.key, e.room_no, e.event_no, coalesce(e.anchor, 0) as anchor, coalesce(e.position, 0) as position,
   e.sender_no, e.type_no, e.state_key_no, e.state_before, e.state_after, e.ts, e.flags, e.event_id, e.json,
   b.event_id as because_id, b.json as because_json, b.ts as because_ts, null as txn_id, null as txn_device, false as related
