@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { AuthChainIndex } from '../../homeserver/pipeline/auth-chain-index.ts';
 import { numberedState } from '../../homeserver/pipeline/numbered-state.ts';
 import { ResolutionPool } from '../../homeserver/pipeline/resolution-pool.ts';
@@ -109,6 +109,24 @@ test('the same snapshots are worked out once, whatever their order', async () =>
   const first = await resolver.resolve(room, both);
   expect(both).not.toContain(first);
   expect(await resolver.resolve(room, both.toReversed())).toBe(first);
+});
+
+test('an outcome is given out for an hour: then it may have been collected', async () => {
+  const { dag, stored, room } = await forkedRoom('1');
+  const resolver = new StateResolver({ store, index, pool });
+  const both = snapshotsOf(dag, stored, ['ban', 'evasion']);
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const first = await resolver.resolve(room, both);
+    vi.advanceTimersByTime(3_599_000);
+    expect(await resolver.resolve(room, both)).toBe(first);
+    vi.advanceTimersByTime(2000);
+    const second = await resolver.resolve(room, both);
+    expect(second).not.toBe(first);
+    expect(await stateOfSnapshot(second)).toEqual(await stateOfSnapshot(first));
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a resolution on another thread comes to the same state', async () => {
