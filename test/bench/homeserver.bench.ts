@@ -21,6 +21,7 @@ The server must let the benchmark register users and must not limit its rate.
   --grow                      with --start: then fill the database and measure again in a room of 10,000 members
   --events N                  events that --grow fills it to (default 1000000)
   --cost                      with --start: CPU time and statements a request of the reading endpoints instead
+  --memory                    with --start: also resident memory right after each figure
   --profile FOLDER            with --start: write a CPU profile of our process into it
   --json FILE                 write rows of name, value, unit, target, ok
   --help                      this text
@@ -45,6 +46,7 @@ function options() {
       grow: { type: 'boolean', default: false },
       events: { type: 'string', default: '1000000' },
       cost: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
       profile: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean' },
@@ -69,7 +71,13 @@ async function open(url: string, token: string | undefined, members: number): Pr
 
 type Options = ReturnType<typeof options>;
 
-async function measure(url: string, names: readonly string[], values: Options): Promise<Row[]> {
+/** `after`: rows to add after each figure. */
+async function measure(
+  url: string,
+  names: readonly string[],
+  values: Options,
+  after: (figure: string) => Promise<Row[]> = () => Promise.resolve([]),
+): Promise<Row[]> {
   const token = values['registration-token'];
   const world = await open(url, token, Number(values.members));
   const peer = values.peer === undefined ? undefined : await open(values.peer, token, Number(values.members));
@@ -79,7 +87,7 @@ async function measure(url: string, names: readonly string[], values: Options): 
     if (figure === undefined) continue;
     process.stderr.write(`measuring ${name}\n`);
     const ours = await figure(world);
-    rows.push(...rowsOf(ours, peer && (await figure(peer))));
+    rows.push(...rowsOf(ours, peer && (await figure(peer))), ...(await after(name)));
   }
   await Promise.all([world.client.close(), peer?.client.close()]);
   return rows;
@@ -128,7 +136,8 @@ async function measureOwn(names: readonly string[], values: Options): Promise<Ro
       row('process start to ready', own.startSeconds, 's', '<= 1.5'),
       row('idle RSS', idle, 'MB', '<= 130'),
     ];
-    const rows = await measure(own.url, names, values);
+    const memory = async (name: string) => [row(`RSS after ${name}`, await own.memory(0), 'MB')];
+    const rows = await measure(own.url, names, values, values.memory ? memory : undefined);
     const after = row('RSS after the run', await own.memory(), 'MB', '<= 170');
     const grown = values.grow ? await measureGrown(own, names, values) : [];
     return [...process, ...rows, after, ...grown];

@@ -8,16 +8,17 @@ import { generateKeyring } from '../../../homeserver/config/generate-key.ts';
 import { bundle } from '../../support/bundle.ts';
 import { developmentDatabase } from '../../support/dev-database.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
+import { imageEnvironment } from '../../support/image-environment.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-/** Our homeserver as the image runs it (bundle, one process), on an embedded PostgreSQL with fsync on. */
+/** Our homeserver as the image runs it (bundle, one process, its environment), on an embedded PostgreSQL with fsync on. */
 export interface OwnHomeserver {
   url: string;
   configFile: string;
   /** From the start of the process to the first 200 of /readyz, s. */
   startSeconds: number;
-  /** Resident memory now, MB. */
-  memory(): Promise<number>;
+  /** Resident memory, MB, once what was under way is through: after `settleMs`, 3 s where nothing else is said. */
+  memory(settleMs?: number): Promise<number>;
   /** Ids of the process and of the PostgreSQL server's. */
   pid: number;
   postmaster: number;
@@ -43,6 +44,7 @@ export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserve
   const started = performance.now();
   const child = spawn(process.execPath, [...profiling, program, 'serve', '--config', config], {
     stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...imageEnvironment() },
   });
   const url = `http://127.0.0.1:${port}`;
   await waitFor(async () => (await fetch(`${url}/readyz`)).ok, {
@@ -61,7 +63,7 @@ export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserve
     url,
     configFile: config,
     startSeconds,
-    memory: () => residentMegabytes(pid),
+    memory: (settleMs) => residentMegabytes(pid, settleMs),
     pid,
     postmaster: database.postmaster ?? 0,
     database: await databaseOf(database.directory),
@@ -94,8 +96,8 @@ async function databaseOf(directory: string): Promise<OwnHomeserver['database']>
   };
 }
 
-async function residentMegabytes(pid: number): Promise<number> {
-  await pause(3000); // idle: what was under way is through and memory has settled
+async function residentMegabytes(pid: number, settleMs = 3000): Promise<number> {
+  await pause(settleMs);
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundle } from '../../support/bundle.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
+import { imageEnvironment } from '../../support/image-environment.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** Lines of the log that are kept for the message of a failure. */
@@ -25,7 +26,7 @@ export class ReplicaProcess {
 
   /** Starts the process; resolves once it may be sent requests. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, this.#command, { stdio: ['ignore', 'pipe', 'inherit'], env: {} });
+    const child = spawn(process.execPath, this.#command, { stdio: ['ignore', 'pipe', 'inherit'], env: imageEnvironment() });
     this.#child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     child.once('exit', () => {
