@@ -48,7 +48,7 @@ async function collect(unnamedForMs?: number): Promise<Record<string, number>> {
   const lease = { signal: new AbortController().signal, write: store.db.transaction.bind(store.db) };
   await collectSnapshots({ store, metrics, ...age }, lease);
   const { values } = await metrics.unnamedSnapshots.get();
-  return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
+  return Object.fromEntries(values.map(({ labels, value }) => [String(labels.outcome), value]));
 }
 
 async function numbers(text: string): Promise<number[]> {
