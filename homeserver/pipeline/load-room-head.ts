@@ -31,10 +31,7 @@ export async function loadRoomHead(
 async function numbersOf(store: Store, names: readonly StateName[]) {
   const members = names.filter(([type]) => type === 'm.room.member').map(([, userId]) => userId);
   const others = names.filter(([type]) => type !== 'm.room.member');
-  const [userNos, stateKeyNos] = await Promise.all([
-    store.names.userNos(members),
-    store.names.stateKeyNos(others),
-  ]);
+  const [userNos, stateKeyNos] = await Promise.all([store.names.userNos(members), store.names.stateKeyNos(others)]);
   return { stateKeyNos, userNos: [...userNos.values()] };
 }
 

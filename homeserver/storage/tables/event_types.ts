@@ -23,7 +23,8 @@ export function selectEventTypesByNo(db: Queryable, typeNos: readonly number[]):
   return db.query<EventTypeRow>({ name: 'event_types_select_by_no', text: SELECT_BY_NO, values: [typeNos] });
 }
 
-const INSERT = 'insert into event_types (type) select n from unnest($1::text[]) n order by n on conflict (type) do nothing';
+const INSERT =
+  'insert into event_types (type) select n from unnest($1::text[]) n order by n on conflict (type) do nothing';
 
 /** Inserts the types that are missing. */
 export async function insertEventTypes(db: Queryable, types: readonly string[]): Promise<void> {

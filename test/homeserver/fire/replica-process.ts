@@ -26,7 +26,10 @@ export class ReplicaProcess {
 
   /** Starts the process; resolves once it may be sent requests. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, this.#command, { stdio: ['ignore', 'pipe', 'inherit'], env: imageEnvironment() });
+    const child = spawn(process.execPath, this.#command, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: imageEnvironment(),
+    });
     this.#child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     child.once('exit', () => {
