@@ -91,22 +91,23 @@ with q as materialized (
   case when cardinality($2::int8[]) <= 32
     then (select string_agg('''' || chr(1) || r.no || '''', '|') from unnest($2::int8[]) as r(no))::tsquery end as rooms
   from (select websearch_to_tsquery('simple', $1) as words) a
-), hits as (
+), hits as not materialized (
   select h.position, h.room_no, h.kind, q.words, q.has_phrase
   from q join event_search h on event_words(h.position, h.room_no, h.kind) @@ coalesce(q.any_order && q.rooms, q.any_order)
-  where h.room_no = any($2::int8[]) and h.kind = any($3::int2[]) and h.position <= $4 and numnode(q.words) > 0`;
-
-/** Hits that are looked at by themselves, for their rank or for a phrase: the newest. */
-const NEWEST = `
-  order by h.position desc limit 1000
-), found as (
-  select h.*, ts_rank_cd(d.document, h.words) as rank
-  from hits h cross join lateral (select event_words(h.position, h.room_no, h.kind) as document offset 0) d
-  where not h.has_phrase or d.document @@ h.words
+  where h.room_no in (select unnest($2::int8[])) and h.kind = any($3::int2[]) and h.position + 0 <= $4 and numnode(q.words) > 0
 )`;
 
+// Hits that are looked at by themselves, for their rank or for a phrase. `+ 0` keeps the key out of it here and above: it would be
+// read whole, or from the newest event on with a look at each.
+const NEWEST = `(select * from hits order by position + 0 desc limit 1000)`;
+
 const BY_RANK = `
-${HITS}${NEWEST}
+${HITS}, found as (
+  select h.*, ts_rank_cd(d.document, h.words) as rank
+  from ${NEWEST} h
+  cross join lateral (select event_words(h.position, h.room_no, h.kind) as document offset 0) d
+  where not h.has_phrase or d.document @@ h.words
+)
 select e.event_no, f.room_no, f.position, f.rank
 from (select * from found order by rank desc, position desc offset $5 limit $6) f join events e on e.position = f.position
 order by f.rank desc, f.position desc`;
@@ -123,13 +124,13 @@ export function selectHitsByRank(
 
 // Ranks are worked out for what is given only.
 const RECENT = `
-${HITS} order by h.position desc limit 1000
-), found as (
-  select h.* from hits h where not h.has_phrase or event_words(h.position, h.room_no, h.kind) @@ h.words
-  order by h.position desc limit $5
-)
+${HITS}
 select e.event_no, f.room_no, f.position, ts_rank_cd(event_words(f.position, f.room_no, f.kind), f.words) as rank
-from found f join events e on e.position = f.position
+from (
+  select h.* from ${NEWEST} h where not h.has_phrase or event_words(h.position, h.room_no, h.kind) @@ h.words
+  order by h.position desc limit $5
+) f
+join events e on e.position = f.position
 order by f.position desc`;
 
 /** Events that hold the words, the newest first. */
@@ -139,11 +140,10 @@ export function selectRecentHits(db: Queryable, query: SearchQuery, limit: numbe
 }
 
 const SUMMARY = `
-${HITS} order by case when q.has_phrase then h.position end desc limit (select case when has_phrase then 1000 else 10000 end from q)
-)
-select tsvector_to_array(to_tsvector('simple', $1)) as words, (
-  select count(*)::int4 from hits h where not h.has_phrase or event_words(h.position, h.room_no, h.kind) @@ h.words
-) as count`;
+${HITS}
+select tsvector_to_array(to_tsvector('simple', $1)) as words, case when (select has_phrase from q)
+  then (select count(*)::int4 from ${NEWEST} h where event_words(h.position, h.room_no, h.kind) @@ h.words)
+  else (select count(*)::int4 from (select from hits limit 10000) h) end as count`;
 
 /** The words that are looked for, and how many events hold them, counted up to ten thousand (phrases: one thousand). */
 export async function selectSearchSummary(
