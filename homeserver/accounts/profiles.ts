@@ -10,8 +10,8 @@ import { deleteProfileField, selectProfile, upsertProfileField } from '../storag
 import type { AccountsContext } from './context.ts';
 import { indexUsers } from './user-directory.ts';
 
-/** Largest profile, counted as the bytes of its fields' names and values. */
-const MAX_PROFILE_BYTES = 65_536;
+/** A profile as JSON stays under this. */
+const PROFILE_BYTES = 65_536;
 const MAX_FIELD_BYTES = 255;
 
 const FIELD_NAME = /^(?:avatar_url|displayname|m\.tz|[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+)$/;
@@ -104,6 +104,6 @@ function refuseFieldName(field: string): void {
 }
 
 function refuseLargeProfile(rows: readonly { field: string; value: string }[]): void {
-  const bytes = rows.reduce((sum, { field, value }) => sum + Buffer.byteLength(field) + Buffer.byteLength(value), 0);
-  if (bytes > MAX_PROFILE_BYTES) throw new MatrixError('M_PROFILE_TOO_LARGE');
+  const members = rows.map(({ field, value }) => `${JSON.stringify(field)}:${value}`);
+  if (Buffer.byteLength(`{${members.join(',')}}`) >= PROFILE_BYTES) throw new MatrixError('M_PROFILE_TOO_LARGE');
 }

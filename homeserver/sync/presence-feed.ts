@@ -15,7 +15,7 @@ import type { VolatileSerial } from './volatile-serial.ts';
 const MAX_CHANGES = 4096;
 /** Rooms of all users whose changes are remembered, 8 bytes each. */
 const MAX_CHANGED_ROOMS = 1_000_000;
-const CHANGE_BYTES = 400;
+const CHANGE_BYTES = 600;
 /** Pause between two looks at the table, ms: polls are woken at most that often for presence. */
 const GATHER_MS = 200;
 /** Changes become visible out of order, and at different moments to different replicas: so much is looked at twice, ms. */

@@ -1,4 +1,4 @@
-import type { LockedPresenceRow, PresenceRow, PresenceUpdate } from '../storage/tables/presence.ts';
+import type { LockedPresenceRow, PresenceRow, PresenceUpdate, ToldPresenceRow } from '../storage/tables/presence.ts';
 import { dueAt, looksTheSame, settle } from './presence-state.ts';
 import type { Presence, PresenceName } from './presence-state.ts';
 
@@ -53,6 +53,16 @@ export function presenceContent(row: PresenceRow, now: number) {
     ...(lastActiveAt > 0 && { last_active_ago: Math.max(0, now - lastActiveAt) }),
     ...(statusMsg !== null && { status_msg: statusMsg }),
     ...(state === 'online' && { currently_active: currentlyActive }),
+  };
+}
+
+/** Content of m.presence as syncs have it: with the present name and avatar. */
+export function toldContent(row: ToldPresenceRow, now: number) {
+  const { displayname, avatar_url: avatarUrl } = row;
+  return {
+    ...presenceContent(row, now),
+    ...(displayname !== null && { displayname }),
+    ...(avatarUrl?.startsWith('mxc://') === true && { avatar_url: avatarUrl }),
   };
 }
 

@@ -3,7 +3,7 @@ import { background } from '../log.ts';
 import type { Logger } from '../log.ts';
 import type { CacheFigures } from '../metrics.ts';
 import type { Database, Queryable } from '../storage/database.ts';
-import { lockDuePresence, lockPresence, updatePresence } from '../storage/tables/presence.ts';
+import { lockDuePresence, lockPresence, touchPresence, updatePresence } from '../storage/tables/presence.ts';
 import type { LockedPresenceRow } from '../storage/tables/presence.ts';
 import type { PresenceFeed } from './presence-feed.ts';
 import { presenceOf, updateOf } from './presence-rows.ts';
@@ -89,6 +89,11 @@ export class PresenceWriter {
     return new Promise((resolve, reject) => {
       this.#note({ userNo, seen, done: { resolve, reject } });
     });
+  }
+
+  /** A user has another name or avatar, which presence tells too. Spec: client-server API, "Events on Change of Profile Information" (v1.19). */
+  async noteProfile(userNo: number): Promise<void> {
+    if (await touchPresence(this.#db, userNo)) this.#feed.announce([userNo]);
   }
 
   /** What was written of a user may no longer hold: the next sync is written down. */

@@ -103,6 +103,22 @@ test('a state that is set is there at once, with its message, and somebody else 
   expect((await alice.request('PUT', path, { presence: 'asleep' })).body).toMatchObject({ errcode: 'M_INVALID_PARAM' });
 });
 
+test.for([0, 1])('a new name or avatar is told with the presence (reader at replica %i)', async (at) => {
+  const bob = await watcher();
+  const alice = await newClient(server);
+  await together(alice, bob.client);
+  await setPresence(alice, 'online', 'here');
+  await told(bob, alice, { presence: 'online', status_msg: 'here' }, at);
+  const set = (field: string, value: string) =>
+    alice.at(0).request('PUT', `/profile/${alice.userId}/${field}`, { [field]: value });
+  expect((await set('displayname', 'Alice')).status).toBe(200);
+  await told(bob, alice, { presence: 'online', displayname: 'Alice' }, at);
+  expect((await set('avatar_url', 'mxc://one/a')).status).toBe(200);
+  await told(bob, alice, { displayname: 'Alice', avatar_url: 'mxc://one/a' }, at);
+  expect((await set('displayname', '')).status).toBe(200);
+  await told(bob, alice, { displayname: undefined, avatar_url: 'mxc://one/a' }, at);
+});
+
 test('set_presence of a sync says unavailable, or nothing at all', async () => {
   const [alice, bob] = [new SyncReader(server, await newClient(server)), await watcher()];
   await together(alice.client, bob.client);

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { removeProfileField } from '../../accounts/profiles.ts';
-import { spreadProfile } from '../../accounts/spread-profile.ts';
 import { MatrixError } from '../../errors.ts';
 import type { App } from '../app.ts';
 import { endpoint } from '../endpoint.ts';
+import { tellProfile } from './tell-profile.ts';
 
 /**
  * Remove one field of one's own profile. Errors: M_FORBIDDEN (somebody else's), M_INVALID_PARAM.
@@ -19,7 +19,7 @@ export const deleteProfileField = endpoint({
   handle: async (app: App, { requester, params: { userId, keyName } }) => {
     if (userId !== requester.userId) throw new MatrixError('M_FORBIDDEN', 'Only your own profile is yours to change.');
     const { spread } = await removeProfileField(app, requester.userNo, keyName);
-    if (spread) await spreadProfile(app, requester.userNo);
+    if (spread) await tellProfile(app, requester.userNo);
     return {};
   },
 });

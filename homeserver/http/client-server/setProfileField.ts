@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { setProfileField as setField } from '../../accounts/profiles.ts';
-import { spreadProfile } from '../../accounts/spread-profile.ts';
 import { MatrixError } from '../../errors.ts';
 import type { App } from '../app.ts';
 import { endpoint } from '../endpoint.ts';
+import { tellProfile } from './tell-profile.ts';
 import { JsonContent } from '../json-content.ts';
 
 /**
@@ -23,7 +23,7 @@ export const setProfileField = endpoint({
     if (userId !== requester.userId) throw new MatrixError('M_FORBIDDEN', 'Only your own profile is yours to change.');
     if (!Object.hasOwn(body, keyName)) throw new MatrixError('M_MISSING_PARAM', `${keyName}: is required`);
     const { spread } = await setField(app, requester.userNo, keyName, body[keyName]);
-    if (spread) await spreadProfile(app, requester.userNo);
+    if (spread) await tellProfile(app, requester.userNo);
     return {};
   },
 });

@@ -86,9 +86,19 @@ export async function updatePresence(db: Queryable, rows: readonly PresenceUpdat
   await db.query({ name: 'presence_update', text: UPDATE, values });
 }
 
+const TOUCH = `
+update presence set changed_at = (extract(epoch from clock_timestamp()) * 1000)::int8 where user_no = $1 returning user_no`;
+
+/** Has others told of a user's presence again; false when nothing is known of it. */
+export async function touchPresence(db: Queryable, userNo: number): Promise<boolean> {
+  return (await db.query({ name: 'presence_touch', text: TOUCH, values: [userNo] })).length > 0;
+}
+
 /** Presence as others are told it. */
 export interface ToldPresenceRow extends PresenceRow {
   user_id: string;
+  displayname: string | null;
+  avatar_url: string | null;
   changed_at: number;
   /** Unix ms, when it was read. */
   now: number;
@@ -101,9 +111,10 @@ export interface ChangedPresenceRow extends ToldPresenceRow {
 
 const CHANGED = `
 select p.user_no, u.user_id, p.state, p.status_msg, p.last_active_at, p.currently_active, p.changed_at,
+  d.display_name as displayname, d.avatar_url,
   (extract(epoch from clock_timestamp()) * 1000)::int8 as now,
   array(select m.room_no from memberships m where m.user_no = p.user_no and m.membership = 1) as rooms
-from presence p join users u on u.user_no = p.user_no where p.user_no = any($1::int8[]) order by p.changed_at`;
+from presence p join users u on u.user_no = p.user_no left join user_directory d on d.user_no = p.user_no where p.user_no = any($1::int8[]) order by p.changed_at`;
 
 /** The presence of some users and where they are, the longest unchanged first. */
 export function selectChangedPresence(db: Queryable, userNos: readonly number[]): Promise<ChangedPresenceRow[]> {
@@ -131,8 +142,9 @@ export async function selectNewestPresence(db: Queryable): Promise<number> {
 
 const SHARED_AFTER = `
 select p.user_no, u.user_id, p.state, p.status_msg, p.last_active_at, p.currently_active, p.changed_at,
+  d.display_name as displayname, d.avatar_url,
   (extract(epoch from clock_timestamp()) * 1000)::int8 as now
-from presence p join users u on u.user_no = p.user_no
+from presence p join users u on u.user_no = p.user_no left join user_directory d on d.user_no = p.user_no
 where p.changed_at > $2 and (p.user_no = $1 or exists (
   select from memberships m join memberships o on o.room_no = m.room_no and o.user_no = $1 and o.membership = 1
   where m.user_no = p.user_no and m.membership = 1
@@ -152,8 +164,9 @@ export function selectSharedPresenceAfter(
 // From the rooms to their members: more users are online than are in most people's rooms.
 const PRESENT = `
 select p.user_no, u.user_id, p.state, p.status_msg, p.last_active_at, p.currently_active, p.changed_at,
+  d.display_name as displayname, d.avatar_url,
   (extract(epoch from clock_timestamp()) * 1000)::int8 as now
-from presence p join users u on u.user_no = p.user_no
+from presence p join users u on u.user_no = p.user_no left join user_directory d on d.user_no = p.user_no
 where p.state <> 3 and p.user_no in (
   select m.user_no from memberships m where m.room_no = any($1::int8[]) and m.membership = 1 union all select unnest($2::int8[])
 )

@@ -3,7 +3,7 @@ import type { ToldPresenceRow } from '../../storage/tables/presence.ts';
 import type { SyncContext } from '../context.ts';
 import type { EventMatcher } from '../event-matcher.ts';
 import { PRESENCE_SLACK_MS } from '../presence-feed.ts';
-import { presenceContent } from '../presence-rows.ts';
+import { toldContent } from '../presence-rows.ts';
 import type { Interest } from '../recent-commits.ts';
 import type { SyncRequest } from '../sync-request.ts';
 import type { SyncToken } from '../position.ts';
@@ -101,7 +101,7 @@ function give(rows: readonly Told[], { filter, reader }: SyncRequest): PresenceN
   const wanted = rows.filter(({ row }) => passes(filter.presence, row.user_id));
   const told = wanted.slice(0, filter.presence.limit ?? MAX_EVENTS);
   const events = told.map(({ row, now }) =>
-    JSON.stringify({ type: 'm.presence', sender: row.user_id, content: presenceContent(row, now) }),
+    JSON.stringify({ type: 'm.presence', sender: row.user_id, content: toldContent(row, now) }),
   );
   return { events, isNews: told.some(({ row }) => row.user_no !== reader.userNo) };
 }
