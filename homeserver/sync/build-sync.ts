@@ -12,7 +12,7 @@ import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { accountDataJson, pushRulesJson, readDataOfNewRooms, sortAccountData } from './streams/account-data.ts';
 import type { AccountData } from './streams/account-data.ts';
-import { readPresence } from './streams/presence.ts';
+import { givePresence, readPresence } from './streams/presence.ts';
 import type { PresenceNews, PresenceSince } from './streams/presence.ts';
 import { readReceiptsOfNewRooms, receiptEventsJson } from './streams/receipts.ts';
 import type { ReceiptsByRoom } from './streams/receipts.ts';
@@ -69,7 +69,7 @@ export async function buildSync(
   const interest = { userNo: request.reader.userNo, rooms: new Set(changes.joined) };
   const news = volatileNews(interest);
   const input = { since, head, fullState: request.fullState, filter: request.filter };
-  return { head, interest, ...(await readNews(session, request, { input, changes, interest, generation, ...news })) };
+  return { head, interest, ...(await readNews(session, request, { input, changes, generation, ...news })) };
 }
 
 type News = Omit<SyncParts, 'head' | 'interest'>;
@@ -77,13 +77,12 @@ type News = Omit<SyncParts, 'head' | 'interest'>;
 interface Found extends VolatileNews {
   readonly input: PlanInput;
   readonly changes: ChangesRow;
-  readonly interest: Interest;
   /** Of the memory of unread counts, from before anything was read. */
   readonly generation: number;
 }
 
 async function readNews(session: Session, request: SyncRequest, found: Found): Promise<News> {
-  const { input, changes, typing, interest, presenceSince, generation } = found;
+  const { input, changes, typing, presenceSince, generation } = found;
   const accountData = sortAccountData(changes.account_data, input.since);
   const plan = await planRooms(session, changes.rooms, input);
   const fresh = plan.rooms.filter((room) => room.isNew && input.since !== undefined).map((room) => room.row.room_no);
@@ -111,14 +110,15 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
     },
     recounted: new Set(recounted),
   };
-  const presenceFor = (rooms: readonly RoomParts[]) => {
-    const newcomers = { rooms: fresh, userNos: newMembers(session, rooms) };
-    return readPresence(session.ctx, request, { since: presenceSince, interest, ...newcomers });
-  };
-  const roomsRead = readRooms(session, request, { input, plan, byRoom });
-  // In an initial sync everybody is a newcomer, whatever the rooms say.
-  const presenceRead = presenceSince === undefined ? presenceFor([]) : roomsRead.then(presenceFor);
-  const [rooms, presence] = await Promise.all([roomsRead, presenceRead]);
+  const rooms = await readRooms(session, request, { input, plan, byRoom });
+  const presence =
+    presenceSince === undefined
+      ? givePresence(session.ctx, request, changes.present ?? [])
+      : await readPresence(session.ctx, request, {
+          ...presenceSince,
+          rooms: fresh,
+          userNos: newMembers(session, rooms),
+        });
   const told = rooms.filter(hasNews);
   return {
     rooms: told,

@@ -96,7 +96,8 @@ async function lookOnce(ctx: SyncContext, request: SyncRequest): Promise<Answer>
   const { seen } = ctx.store.feed;
   let mark = markOf(ctx);
   const parts = await buildSync(ctx, request, (interest) => {
-    mark = markOf(ctx);
+    // An initial sync has read presence with the rest, before this.
+    if (request.since !== undefined) mark = markOf(ctx);
     return volatileNews(ctx, request.since, interest);
   });
   end();

@@ -1,4 +1,5 @@
 import type { Queryable } from '../database.ts';
+import type { ToldPresenceRow } from '../tables/presence.ts';
 import type { AccountDataRow, ReceiptRow } from './select-streams.ts';
 
 /** A user's membership in a room with what a sync needs of the room. */
@@ -36,6 +37,8 @@ export interface ChangesRow {
   account_data: AccountDataRow[];
   /** Position of the user's last change of the push rules; 0: none. */
   rules_position: number;
+  /** Where everything is asked for: who is not offline of the user and the members of their rooms, the newest changes first. */
+  present?: ToldPresenceRow[];
 }
 
 /** Of `MembershipRow`, for user $1; `base` goes with it. */
@@ -124,14 +127,37 @@ select
   (select coalesce(json_agg(c), '[]') from (
     select room_no, type, content, position from account_data where user_no = $1 order by position
   ) c) as account_data,
-  coalesce((select position from push_rules where user_no = $1), 0) as rules_position`;
+  coalesce((select position from push_rules where user_no = $1), 0) as rules_position,
+  (select coalesce(json_agg(c), '[]') from (
+    select p.user_no, u.user_id, p.state, p.status_msg, p.last_active_at, p.currently_active, p.changed_at,
+      (extract(epoch from clock_timestamp()) * 1000)::int8 as now
+    from presence p join users u on u.user_no = p.user_no
+    where $3 > 0 and p.state <> 3 and p.user_no in (
+      select o.user_no from memberships m join memberships o on o.room_no = m.room_no and o.membership = 1
+      where m.user_no = $1 and m.membership = 1
+      union all select $1
+    )
+    order by p.changed_at desc limit $3
+  ) c) as present`;
 
-/** Everything of a user: rooms with one of these memberships, receipts in joined rooms, account data. */
-export async function selectEverything(db: Queryable, userNo: number, kinds: readonly number[]): Promise<ChangesRow> {
+/** What is wanted of everything. */
+export interface WantedOfEverything {
+  /** Memberships of the rooms. */
+  readonly kinds: readonly number[];
+  /** Most rows of presence; 0: none. */
+  readonly presence: number;
+}
+
+/** Everything of a user: rooms with one of these memberships, receipts in joined rooms, account data, presence. */
+export async function selectEverything(
+  db: Queryable,
+  userNo: number,
+  { kinds, presence }: WantedOfEverything,
+): Promise<ChangesRow> {
   const rows = await db.query<ChangesRow>({
     name: 'memberships_select_everything',
     text: ALL,
-    values: [userNo, kinds],
+    values: [userNo, kinds, presence],
   });
   return only(rows);
 }

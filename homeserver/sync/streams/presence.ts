@@ -25,6 +25,11 @@ export function wantsPresence(ctx: SyncContext, { filter }: SyncRequest): boolea
   return ctx.sync.presence !== undefined && filter.presence.limit !== 0;
 }
 
+/** Most rows of presence for an initial sync; 0: none are wanted. */
+export function presenceRows(ctx: SyncContext, request: SyncRequest): number {
+  return wantsPresence(ctx, request) ? MAX_EVENTS : 0;
+}
+
 /** Presence events of an answer. */
 export interface PresenceNews {
   /** JSON texts. */
@@ -52,13 +57,20 @@ function changesInMemory(ctx: SyncContext, { serial, interest }: PresenceSince):
   return changes?.map(({ row, clockAheadMs }) => ({ row, now: Date.now() + clockAheadMs }));
 }
 
-export interface AskedPresence {
-  /** Undefined: an initial sync. */
-  readonly since: PresenceSince | undefined;
-  readonly interest: Interest;
+/** What a client that goes on does not know. */
+export interface AskedPresence extends PresenceSince {
   /** Rooms and users that the client learns of for the first time. */
   readonly rooms: readonly number[];
   readonly userNos: readonly number[];
+}
+
+/** Presence for an initial sync, from what was read with the rest. */
+export function givePresence(
+  ctx: SyncContext,
+  request: SyncRequest,
+  present: readonly ToldPresenceRow[],
+): PresenceNews {
+  return wantsPresence(ctx, request) ? give(present.map(asRead), request) : NO_PRESENCE;
 }
 
 /** What a client does not know of presence yet: changes, and who is there in rooms and of users that are new to it. */
@@ -68,23 +80,21 @@ export async function readPresence(
   asked: AskedPresence,
 ): Promise<PresenceNews> {
   if (!wantsPresence(ctx, request)) return NO_PRESENCE;
-  const [changes, present] = await Promise.all([readChanges(ctx, asked.since), readPresent(ctx, asked)]);
+  const [changes, present] = await Promise.all([readChanges(ctx, asked), readPresent(ctx, asked)]);
   const changed = new Set(changes.map(({ row }) => row.user_no));
   return give([...changes, ...present.filter(({ row }) => !changed.has(row.user_no))], request);
 }
 
-async function readChanges(ctx: SyncContext, since: PresenceSince | undefined): Promise<Told[]> {
-  if (since === undefined) return [];
+async function readChanges(ctx: SyncContext, since: PresenceSince): Promise<Told[]> {
   const inMemory = changesInMemory(ctx, since);
   if (inMemory !== undefined) return inMemory;
   const reader = { userNo: since.interest.userNo, after: since.time - PRESENCE_SLACK_MS };
   return (await selectSharedPresenceAfter(ctx.store.db, reader, MAX_EVENTS)).map(asRead);
 }
 
-async function readPresent(ctx: SyncContext, { since, interest, rooms, userNos }: AskedPresence): Promise<Told[]> {
-  const of = since === undefined ? { rooms: [...interest.rooms], userNos: [interest.userNo] } : { rooms, userNos };
-  if (of.rooms.length + of.userNos.length === 0) return [];
-  return (await selectPresentUsers(ctx.store.db, of, MAX_EVENTS)).map(asRead);
+async function readPresent(ctx: SyncContext, { rooms, userNos }: AskedPresence): Promise<Told[]> {
+  if (rooms.length + userNos.length === 0) return [];
+  return (await selectPresentUsers(ctx.store.db, { rooms, userNos }, MAX_EVENTS)).map(asRead);
 }
 
 /** A row and the time, by the database's clock, at which it is told. */

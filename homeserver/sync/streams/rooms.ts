@@ -10,6 +10,7 @@ import type { Session } from '../session.ts';
 import { findDepartures, rulesOf } from '../standing.ts';
 import type { Departure, Standing } from '../standing.ts';
 import type { SyncRequest } from '../sync-request.ts';
+import { presenceRows } from './presence.ts';
 
 /** What a sync has to find out about one room in `join` or `leave`. */
 export interface RoomPlan {
@@ -55,11 +56,8 @@ export function readChanges(session: Session, request: SyncRequest): Promise<Cha
   if (since !== undefined) return selectChangesSince(db, reader.userNo, since.position, fullState);
   const { join, invite, knock, leave, ban } = MEMBERSHIP;
   const gone = [leave, ban, NO_MEMBERSHIP];
-  return selectEverything(
-    db,
-    reader.userNo,
-    filter.includeLeave ? [join, invite, knock, ...gone] : [join, invite, knock],
-  );
+  const kinds = filter.includeLeave ? [join, invite, knock, ...gone] : [join, invite, knock];
+  return selectEverything(db, reader.userNo, { kinds, presence: presenceRows(session.ctx, request) });
 }
 
 /** The rooms of an answer, from the memberships that were read. */

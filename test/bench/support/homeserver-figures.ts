@@ -136,19 +136,28 @@ async function fanOut(world: BenchWorld): Promise<Figure> {
   return { 'deliveries x20 /s': rate };
 }
 
+/** Figures of reads are those of a warm server: half as many calls run before the clock does. */
+async function warm({ count, atOnce }: { count: number; atOnce: number }, call: (index: number) => Promise<unknown>) {
+  await timed(count / 2, atOnce, (i) => call(count + i));
+  return timed(count, atOnce, call);
+}
+
 /** Each with a filter that no other has: a server that keeps answers for repeated questions has to work them out all the same. */
 async function initialSync(world: BenchWorld): Promise<Figure> {
   const path = (i: number) => {
     const filter = { account_data: { not_types: [`bench.${performance.now()}.${i}`] } };
     return `/_matrix/client/v3/sync?timeout=0&filter=${encodeURIComponent(JSON.stringify(filter))}`;
   };
-  return perSecond('initial sync', await timed(100, 4, (i) => world.client.call('GET', path(i), at(world.users, i))));
+  return perSecond(
+    'initial sync',
+    await warm({ count: 200, atOnce: 4 }, (i) => world.client.read(path(i), at(world.users, i))),
+  );
 }
 
 async function read(world: BenchWorld, name: string, path: string): Promise<Figure> {
   const room = encodeURIComponent(world.room);
-  const run = await timed(300, 8, (i) =>
-    world.client.call('GET', `/_matrix/client/v3/rooms/${room}/${path}`, at(world.users, i)),
+  const run = await warm({ count: 1000, atOnce: 8 }, (i) =>
+    world.client.read(`/_matrix/client/v3/rooms/${room}/${path}`, at(world.users, i)),
   );
   return perSecond(name, run);
 }

@@ -48,6 +48,15 @@ export class MatrixClient {
     return json;
   }
 
+  /** Reads an answer as bytes: the load must not cost more than what is measured. */
+  async read(path: string, user: BenchUser): Promise<number> {
+    const headers = { authorization: `Bearer ${user.token}` };
+    const answer = await request(`${this.#origin}${path}`, { dispatcher: this.#agent, headers });
+    const { byteLength } = await answer.body.arrayBuffer();
+    if (answer.statusCode !== 200) throw new Error(`GET ${path} answered ${answer.statusCode}`);
+    return byteLength;
+  }
+
   async #exchange(method: 'GET' | 'POST' | 'PUT', path: string, user?: BenchUser, body?: object) {
     const answer = await request(`${this.#origin}${path}`, {
       method,

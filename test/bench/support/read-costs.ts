@@ -69,7 +69,7 @@ interface Measured {
 
 async function costOf(name: string, path: Path, { own, world, database }: Measured): Promise<Row[]> {
   process.stderr.write(`measuring the cost of ${name}\n`);
-  const ask = (count: number) => timed(count, AT_ONCE, (i) => world.client.call('GET', path(i), at(world.users, i)));
+  const ask = (count: number) => timed(count, AT_ONCE, (i) => world.client.read(path(i), at(world.users, i)));
   const cold = await cpuOf(own);
   await ask(100);
   const first = await cpuOf(own);
