@@ -1,4 +1,5 @@
 import { MatrixError } from '../errors.ts';
+import type { AuthResult } from '../room/auth/auth-result.ts';
 import { checkEvent } from '../room/auth/check-event.ts';
 import { authEventKeys } from '../room/auth/select-auth-events.ts';
 import { CanonicalJsonError } from '../room/canonical-json.ts';
@@ -51,8 +52,15 @@ export function buildEvent(room: WorkingRoom, numbered: NumberedDraft, context: 
   const finished = finish(room, composed(room, draft, { auth, context }), context);
   if (finished instanceof MatrixError) return { outcome: 'faulty', error: finished };
   const result = checkEvent(finished.event, room, room.rules);
-  if (!result.allowed) return { outcome: 'refused', error: new MatrixError('M_FORBIDDEN', result.because) };
+  if (!result.allowed) return { outcome: 'refused', error: refusal(result) };
   return { outcome: 'built', built: assemble(room, numbered, { ...finished, auth, numbers: context.numbers }) };
+}
+
+type Refused = Extract<AuthResult, { allowed: false }>;
+
+/** Power levels that name a creator are wrong whoever sends them. */
+function refusal({ rule, because }: Refused): MatrixError {
+  return new MatrixError(rule === 'power.names_creator' ? 'M_INVALID_PARAM' : 'M_FORBIDDEN', because);
 }
 
 function authEntries(room: WorkingRoom, draft: EventDraft): StateEntry[] {

@@ -136,7 +136,8 @@ async function asRoomState<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (!(error instanceof MatrixError) || error.code !== 'M_FORBIDDEN') throw error;
+    if (!(error instanceof MatrixError) || (error.code !== 'M_FORBIDDEN' && error.code !== 'M_INVALID_PARAM'))
+      throw error;
     throw new MatrixError('M_INVALID_ROOM_STATE', error.message, { cause: error });
   }
 }

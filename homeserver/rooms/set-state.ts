@@ -11,6 +11,7 @@ import type { RoomsContext } from './context.ts';
 import { hideUnknownRoom } from './known-room.ts';
 import { requireInvitable, userIdOf } from './local-user.ts';
 import { refuseRejecting } from './refuse-rejecting.ts';
+import { joinedActor } from './room-power.ts';
 
 /** A state event that a client sets. */
 export interface StateChange {
@@ -26,8 +27,10 @@ export interface StateChange {
  * "setRoomStateWithKey" (v1.19).
  */
 export async function setState(ctx: RoomsContext, actor: Actor, change: StateChange): Promise<EventId> {
-  const { roomId, type, stateKey, content } = change;
+  const { roomId, type, stateKey } = change;
+  if (type === 'm.room.create') await refuseCreate(ctx, actor, roomId);
   if (type === 'm.room.member') await prepareMembership(ctx, actor, change);
+  const content = grantsItself(change) ? withoutGrant(change.content) : change.content;
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, roomId, content);
   const draft = { type, stateKey, content, sender: actor.userId };
   const guard = setStateGuard(actor.userId, change);
@@ -37,6 +40,12 @@ export async function setState(ctx: RoomsContext, actor: Actor, change: StateCha
   const { eventId } = isGone ? await hideUnknownRoom(ctx.writer.send(roomId, draft)) : sent;
   if (type === 'm.room.tombstone' && stateKey === '') await settleInReplacement(ctx, actor, content);
   return eventId;
+}
+
+/** Whatever the power: that there is one already is a fault of the request. */
+async function refuseCreate(ctx: RoomsContext, actor: Actor, roomId: RoomId): Promise<never> {
+  await joinedActor(ctx, actor, roomId);
+  throw new MatrixError('M_INVALID_PARAM', 'eventType: a room has one m.room.create, which made it.');
 }
 
 /** Who upgrades a room without `/upgrade` is in the new one before the old one names it, and never joins it afterwards. */
@@ -57,7 +66,8 @@ async function prepareMembership(ctx: RoomsContext, actor: Actor, change: StateC
 
 function setStateGuard(sender: UserId, change: StateChange): DraftGuard {
   const { type, stateKey, content } = change;
-  const wanted = canonicalContent(content);
+  const isMember = type === 'm.room.member';
+  const wanted = canonicalContent(isMember ? withoutGrant(content) : content);
   return {
     needs: [
       [type, stateKey],
@@ -67,7 +77,8 @@ function setStateGuard(sender: UserId, change: StateChange): DraftGuard {
       const present = state.get(type, stateKey);
       if (grantsItself(change) && present?.content['membership'] !== 'join') return { go: false, refuse: ungranted() };
       const joined = state.get('m.room.member', sender)?.content['membership'] === 'join';
-      const same = joined && present?.sender === sender && canonicalJson(present.content) === wanted;
+      if (!joined || present?.sender !== sender) return { go: true };
+      const same = canonicalJson(isMember ? withoutGrant(present.content) : present.content) === wanted;
       return same ? { go: false, stands: present.eventId } : { go: true };
     },
   };
@@ -75,10 +86,14 @@ function setStateGuard(sender: UserId, change: StateChange): DraftGuard {
 
 /**
  * Naming a member who grants the join to a restricted room is the server's to do, once it has looked at the room's conditions: the auth
- * rules look at the grant alone. Who is inside already may keep the name in their member event.
+ * rules look at the grant alone. Who is inside already needs none: what they name is left out.
  */
 function grantsItself({ type, content }: StateChange): boolean {
   return type === 'm.room.member' && ownMember(content, 'join_authorised_via_users_server') !== undefined;
+}
+
+function withoutGrant(content: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(content).filter(([key]) => key !== 'join_authorised_via_users_server'));
 }
 
 function ungranted(): MatrixError {

@@ -1,5 +1,5 @@
 import { MatrixError } from '../errors.ts';
-import { selectReceiptPoint, selectThreadOf } from '../storage/sync-reads/select-streams.ts';
+import { selectIsRelatedTo, selectReceiptPoint, selectThreadOf } from '../storage/sync-reads/select-streams.ts';
 import { selectTimelineEvent } from '../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { StreamWrite } from '../storage/write-batch.ts';
@@ -57,9 +57,16 @@ async function writeFor(
   return { kind: 'receipt', roomNo, userNo, receiptKind, thread, eventNo: event.event_no, ts: Date.now() };
 }
 
-/** `main` is for events outside threads, a thread's id for the events in it and for its root. */
+/**
+ * `main` is for events outside threads, a thread's id for its root and what relates to that: also for what is shown with the thread
+ * without being in it, a reaction to the root.
+ */
 async function checkThread(ctx: SyncContext, event: TimelineRow, threadId: string | undefined): Promise<void> {
   if (threadId === undefined || threadId === event.event_id) return;
-  const thread = (await selectThreadOf(ctx.store.db, event.event_no)) ?? 'main';
-  if (thread !== threadId) throw new MatrixError('M_INVALID_PARAM', 'thread_id: the event is not in this thread.');
+  const { db } = ctx.store;
+  const fits =
+    threadId === 'main'
+      ? (await selectThreadOf(db, event.event_no)) === undefined
+      : await selectIsRelatedTo(db, event.event_no, threadId);
+  if (!fits) throw new MatrixError('M_INVALID_PARAM', 'thread_id: the event is not in this thread.');
 }

@@ -12,6 +12,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const FORBIDDEN = { status: 403, body: { errcode: 'M_FORBIDDEN' } };
+const INVALID = { status: 400, body: { errcode: 'M_INVALID_PARAM' } };
 
 test('state is set and read by type and key, as content or as an event', async () => {
   const roomId = await alice.createRoom();
@@ -52,12 +53,26 @@ test('state that was redacted can be set again with the same content', async () 
   expect((await alice.getState(roomId, 'm.room.topic')).body).toEqual({ topic: 'again' });
 });
 
+test('who is not inside learns nothing from a create event, and who is that a room has one', async () => {
+  const roomId = await alice.createRoom();
+  expect(await bob.setState(roomId, 'm.room.create', { room_version: '1' })).toMatchObject(FORBIDDEN);
+  expect(await bob.setState('!nowhere:test.example', 'm.room.create', {})).toMatchObject(FORBIDDEN);
+  expect(await alice.setState(roomId, 'm.room.create', { room_version: '1' })).toMatchObject(INVALID);
+});
+
+test('power levels that name a creator whose power is fixed are wrong, not forbidden', async () => {
+  const roomId = await alice.createRoom({ room_version: '12' });
+  expect(await alice.setState(roomId, 'm.room.power_levels', { users: { [alice.userId]: 100 } })).toMatchObject(
+    INVALID,
+  );
+});
+
 test('only members with the power change state, and nobody writes under the name of another', async () => {
   const roomId = await alice.createRoom({ preset: 'public_chat' });
   expect(await bob.setState(roomId, 'm.room.name', { name: 'mine' })).toMatchObject(FORBIDDEN);
   await bob.join(roomId);
   expect(await bob.setState(roomId, 'm.room.name', { name: 'mine' })).toMatchObject(FORBIDDEN);
-  expect(await alice.setState(roomId, 'm.room.create', {})).toMatchObject(FORBIDDEN);
+  expect(await alice.setState(roomId, 'm.room.create', {})).toMatchObject(INVALID);
   const levels = (await alice.getState(roomId, 'm.room.power_levels')).body as object;
   expect((await alice.setState(roomId, 'm.room.power_levels', { ...levels, users: { [bob.userId]: 50 } })).status).toBe(
     200,

@@ -193,6 +193,18 @@ test('receipts in a thread stand beside those of the main timeline', async () =>
   ]);
 });
 
+test('what relates to a root without being in its thread is read with either', async () => {
+  const root = await alice.send(roomId, 'root');
+  const referring = { msgtype: 'm.text', body: 're', 'm.relates_to': { rel_type: 'm.reference', event_id: root } };
+  const reference = eventIdOf(await alice.trySend(roomId, referring));
+  const reacting = { 'm.relates_to': { rel_type: 'm.annotation', event_id: reference, key: '+' } };
+  const reaction = eventIdOf(await alice.trySend(roomId, reacting, { type: 'm.reaction' }));
+  const other = await alice.send(roomId, 'elsewhere');
+  for (const thread_id of [root, 'main'])
+    expect((await receipt(alice, 'm.read', reaction, { thread_id })).status).toBe(200);
+  expect((await receipt(alice, 'm.read', other, { thread_id: root })).status).toBe(400);
+});
+
 test('receipts of one user on one event in two threads are both told', async () => {
   const eventId = await alice.send(roomId, 'read me');
   await receipt(alice, 'm.read', eventId);

@@ -1,7 +1,7 @@
 import type { Keyring } from '../../pipeline/keyring.ts';
 import { signJson } from '../../room/event-signature.ts';
 import type { SigningKey } from '../../room/event-signature.ts';
-import type { JsonObject } from '../../room/canonical-json.ts';
+import { canonicalJson, type JsonObject } from '../../room/canonical-json.ts';
 
 /** What publishing takes beyond signing events. */
 export interface PublishedKeyring extends Keyring {
@@ -50,6 +50,7 @@ export class KeyResponse {
       ),
     };
     const sign = (object: JsonObject, key: SigningKey): JsonObject => signJson(object, serverName, key);
-    return JSON.stringify(keyring.signing().reduce<JsonObject>(sign, unsigned));
+    // As it was signed: some check the text itself.
+    return canonicalJson(keyring.signing().reduce<JsonObject>(sign, unsigned));
   }
 }

@@ -96,3 +96,19 @@ export async function selectThreadOf(db: Queryable, eventNo: number): Promise<st
   });
   return rows[0]?.parent_id;
 }
+
+const RELATED = `
+with recursive up(hop, parent_id) as (
+  select 1, r.parent_id from event_relations r where r.event_no = $1
+  union all
+  select u.hop + 1, r.parent_id
+  from up u join events e on e.event_id = u.parent_id join event_relations r on r.event_no = e.event_no
+  where u.hop < 3
+)
+select 1 as found from up where parent_id = $2 limit 1`;
+
+/** Whether an event relates to another one by any relations, in up to three steps. */
+export async function selectIsRelatedTo(db: Queryable, eventNo: number, eventId: string): Promise<boolean> {
+  const rows = await db.query({ name: 'event_relations_select_is_related', text: RELATED, values: [eventNo, eventId] });
+  return rows.length > 0;
+}
