@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
 import { generateKey } from '../../homeserver/config/generate-key.ts';
 import { KeyringFile } from '../../homeserver/contract/keyring-file.ts';
+import { canonicalJson } from '../../homeserver/room/canonical-json.ts';
 import { verifyJson } from '../../homeserver/room/event-signature.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -38,6 +39,7 @@ test.for(['', '/', '/ed25519:any'])('the key answer at "%s" is signed by its key
   const serverName = server.replicas[0]?.app.keyring.serverName;
   const entries = Object.entries(parsed.verify_keys);
   expect(entries).toHaveLength(1);
+  expect(JSON.stringify(json)).toBe(canonicalJson(json));
   for (const [keyId, { key }] of entries) {
     expect(serverName !== undefined && verifyJson(json, serverName, keyId, key)).toBe(true);
   }
