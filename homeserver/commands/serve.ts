@@ -18,6 +18,9 @@ const SETTLE_MS = 5000;
 /** What is left of the promised drain time for requests under way, ms; the rest closes the database. */
 const DRAIN_MS = DRAIN_SECONDS * 1000 - SETTLE_MS - 10_000;
 
+/** How long after everything was closed the process may still live, ms. */
+const LINGER_MS = 1000;
+
 /** The homeserver itself. It never migrates the database and never makes a key. */
 export const serve: Command = {
   help: `homeserver serve: answer clients and other servers until SIGTERM.
@@ -68,7 +71,17 @@ async function serveUntilStopped(replica: Replica, log: Logger): Promise<ExitCod
   log.info({ reason: why }, 'stopping');
   // Only a rolling restart has a load balancer that has to notice.
   await replica.stop({ settleMs: why === 'SIGTERM' ? SETTLE_MS : 0, drainMs: DRAIN_MS });
-  if (why !== 'fenced') return EXIT_CODES.done;
-  log.error({ exit_code: EXIT_CODES.schemaUnfit }, 'the database has moved past this program');
-  return EXIT_CODES.schemaUnfit;
+  const code = why === 'fenced' ? EXIT_CODES.schemaUnfit : EXIT_CODES.done;
+  if (why === 'fenced') log.error({ exit_code: code }, 'the database has moved past this program');
+  endAnyway(code, log);
+  return code;
+}
+
+/** What is still open would keep the process alive until it is killed. */
+function endAnyway(code: ExitCode, log: Logger): void {
+  const end = (): void => {
+    log.warn({ reason: process.getActiveResourcesInfo().join(' ') }, 'something is still open: ending without it');
+    process.exit(code);
+  };
+  setTimeout(end, LINGER_MS).unref();
 }

@@ -29,6 +29,8 @@ import { startProfileUpdates } from '../workers/profile-updates.ts';
 import { startPruning } from '../workers/prune.ts';
 import { startSearchIndex } from '../workers/search-index.ts';
 import { startDirectoryCheck } from '../workers/user-directory.ts';
+import { closeAll } from './close-all.ts';
+import type { Closer, StopOptions } from './close-all.ts';
 
 export interface ReplicaOptions {
   config: HomeserverConfig;
@@ -42,35 +44,18 @@ export interface ReplicaOptions {
   federation?: ListenAddress & { tls: TlsIdentity };
 }
 
-/** How a replica ends. */
-export interface StopOptions {
-  /**
-   * How long to go on serving after /readyz says no, ms: load balancers need that long to see it. Shorter when no other replica
-   * is left to whom they could send.
-   */
-  settleMs: number;
-  /** Longest wait for requests under way, ms. */
-  drainMs: number;
-}
-
 /** A running replica. */
 export interface Replica {
   readonly app: App;
   readonly httpPort: number;
   readonly metricsPort: number;
   readonly federationPort: number | undefined;
-  /** Serves until what was under way is answered, then closes everything. */
-  stop(options: StopOptions): Promise<void>;
+  /**
+   * Serves until what was under way is answered, then closes everything; false when something could not be closed within 10 s
+   * more. Never rejects.
+   */
+  stop(options: StopOptions): Promise<boolean>;
 }
-
-/** Something opened, and how to close it. */
-interface Closer {
-  readonly name: string;
-  close(options: StopOptions): Promise<void> | void;
-}
-
-/** What takes longer to close is named in the log, ms: a replica that does not end is killed without a word. */
-const SLOW_MS = 10_000;
 
 /**
  * Opens everything that one replica is and starts to serve. Rejects with KeyringError, UnfitDatabase, M_UNKNOWN/503 (database away)
@@ -78,10 +63,7 @@ const SLOW_MS = 10_000;
  */
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const closers: Closer[] = [];
-  const stop = async (how: StopOptions): Promise<void> => {
-    // Backwards: what was opened last needs what was opened before it.
-    for (const closer of closers.splice(0).reverse()) await closeOne(closer, how, options.log);
-  };
+  const stop = (how: StopOptions) => closeAll(closers.splice(0), how, options.log);
   try {
     const app = await openApp(options, closers);
     const ports = await listen(app, options, closers);
@@ -89,15 +71,6 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   } catch (error) {
     await stop({ settleMs: 0, drainMs: 0 });
     throw error;
-  }
-}
-
-async function closeOne({ name, close }: Closer, how: StopOptions, log: Logger): Promise<void> {
-  const slow = setTimeout(() => log.warn({ component: name }, 'still closing'), SLOW_MS);
-  try {
-    await close(how);
-  } finally {
-    clearTimeout(slow);
   }
 }
 
