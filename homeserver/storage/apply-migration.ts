@@ -5,7 +5,7 @@ import { applyInBatches } from './apply-in-batches.ts';
 import { sqlState } from './database-errors.ts';
 import type { MigrationFile } from './migration-files.ts';
 import { onClient } from './pool.ts';
-import { upsertMigrationProgress } from './tables/migration_progress.ts';
+import { selectMigrationProgressExists, upsertMigrationProgress } from './tables/migration_progress.ts';
 import { insertMigration } from './tables/migrations.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -13,8 +13,24 @@ const TRIES = 30;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
 
+/** Tells the operator how it stands with a file. */
+type TellProgress = (file: MigrationFile, state: 'running' | 'failed') => Promise<void>;
+
+/** Tells nothing while the table for it is still to come. */
+function createTellProgress(client: pg.Client): TellProgress {
+  const db = onClient(client);
+  let exists = false;
+  return async ({ name, phase }, state) => {
+    // A table that is there stays, and to look for it again would cost as much as to write to it.
+    if (!exists) exists = await selectMigrationProgressExists(db);
+    if (exists) await upsertMigrationProgress(db, { name, phase, state });
+  };
+}
+
 export interface ApplyOptions {
   readonly log: Logger;
+  /** The database holds nothing yet: nobody waits for a lock there, so files may share a transaction. */
+  readonly isEmpty?: boolean;
   /** Ends the work before the next file or batch. */
   readonly stop?: AbortSignal;
 }
@@ -29,21 +45,62 @@ export class MigrationStopped extends Error {
 }
 
 /**
- * Applies one file and records it, together where a transaction is possible. Waits at most 2 s for a lock, so that nobody
- * queues up behind us, and tries again up to 30 times.
+ * Applies files in order and records each, together with it where a transaction is possible. Waits at most 2 s for a lock, so
+ * that nobody queues up behind us, and tries again up to 30 times.
  */
-export async function applyMigration(client: pg.Client, file: MigrationFile, options: ApplyOptions): Promise<void> {
-  const started = performance.now();
-  await progress(client, file, 'running');
+export async function applyMigrations(
+  client: pg.Client,
+  files: readonly MigrationFile[],
+  options: ApplyOptions,
+): Promise<void> {
+  const tell = createTellProgress(client);
+  for (const group of options.isEmpty === true ? grouped(files) : files.map((file) => [file])) {
+    if (options.stop?.aborted === true) throw new MigrationStopped();
+    const started = performance.now();
+    await applyGroup(client, group, { ...options, tell });
+    const names = group.map(({ name }) => name).join(' ');
+    options.log.info({ step: names, duration_ms: Math.round(performance.now() - started) }, 'migration applied');
+  }
+}
+
+/** Neighbours that may share a transaction: each commit makes the server look up anew what it knew of the tables. */
+function grouped(files: readonly MigrationFile[]): MigrationFile[][] {
+  const groups: MigrationFile[][] = [];
+  for (const file of files) {
+    const last = groups.at(-1);
+    if (file.mode === 'transaction' && last?.[0]?.mode === 'transaction') last.push(file);
+    else groups.push([file]);
+  }
+  return groups;
+}
+
+type TellingOptions = ApplyOptions & { readonly tell: TellProgress };
+
+async function applyGroup(client: pg.Client, group: readonly MigrationFile[], options: TellingOptions): Promise<void> {
+  const [first, ...others] = group;
+  if (first === undefined) return;
+  await options.tell(first, 'running');
+  if (others.length === 0) return explained(first, options, () => run(client, first, options));
+  await inTransaction(client, async () => {
+    for (const file of group) await explained(file, options, () => applyAtOnce(client, file));
+    return true;
+  });
+}
+
+/** Runs `work`; what it throws says which file it was. */
+async function explained(
+  file: MigrationFile,
+  { stop, tell }: TellingOptions,
+  work: () => Promise<unknown>,
+): Promise<void> {
   try {
-    await run(client, file, options);
+    await work();
   } catch (error) {
-    if (error instanceof MigrationStopped || options.stop?.aborted === true) throw new MigrationStopped();
-    await progress(client, file, 'failed').catch(() => undefined);
+    if (error instanceof MigrationStopped || stop?.aborted === true) throw new MigrationStopped();
+    await tell(file, 'failed').catch(() => undefined);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`migration ${file.name} failed: ${reason}`, { cause: error });
   }
-  options.log.info({ step: file.name, duration_ms: Math.round(performance.now() - started) }, 'migration applied');
 }
 
 async function run(client: pg.Client, file: MigrationFile, options: ApplyOptions): Promise<void> {
@@ -84,9 +141,8 @@ async function withPatience(
 }
 
 async function inTransaction(client: pg.Client, work: () => Promise<boolean>): Promise<boolean> {
-  await client.query('begin');
   try {
-    await client.query("set local lock_timeout = '2s'");
+    await client.query("begin; set local lock_timeout = '2s'");
     const result = await work();
     await client.query('commit');
     return result;
@@ -109,12 +165,5 @@ async function applyAlone(client: pg.Client, file: MigrationFile): Promise<boole
 }
 
 async function record(client: pg.Client, file: MigrationFile): Promise<void> {
-  const db = onClient(client);
-  await insertMigration(db, file);
-  await upsertMigrationProgress(db, { name: file.name, phase: file.phase, state: 'done' });
-}
-
-async function progress(client: pg.Client, file: MigrationFile, state: 'running' | 'failed'): Promise<void> {
-  const db = onClient(client);
-  await upsertMigrationProgress(db, { name: file.name, phase: file.phase, state });
+  await insertMigration(onClient(client), file);
 }

@@ -4,7 +4,7 @@ import { type ExpectedProgram, findDifference } from '../contract/expected-progr
 import { EXIT_CODES, type ExitCode } from '../contract/exit-codes.ts';
 import { COMPAT_LEVEL, SCHEMA_LEVEL } from '../contract/schema-version.ts';
 import type { Logger } from '../log.ts';
-import { applyMigration, MigrationStopped } from './apply-migration.ts';
+import { applyMigrations, MigrationStopped } from './apply-migration.ts';
 import { asLogin, closeToOlder, endFencedSessions } from './close-to-older.ts';
 import { openConnection } from './connection.ts';
 import { takeMigrateLock } from './copies/migrate-lock.ts';
@@ -225,12 +225,10 @@ async function contract(session: Session): Promise<MigrateResult> {
 
 async function applyPending(session: Session, plan: MigrationPlan, phases: readonly MigrationPhase[]): Promise<number> {
   const names = new Set(plan.pending.filter(({ phase }) => phases.includes(phase)).map(({ name }) => name));
-  const { log } = session.options;
-  for (const file of session.program.files) {
-    if (session.stop.aborted) throw new MigrationStopped();
-    if (names.has(file.name)) await applyMigration(session.client, file, { log, stop: session.stop });
-  }
-  return names.size;
+  const files = session.program.files.filter(({ name }) => names.has(name));
+  const isEmpty = plan.schemaVersion === null && files.length === session.program.files.length;
+  await applyMigrations(session.client, files, { log: session.options.log, stop: session.stop, isEmpty });
+  return files.length;
 }
 
 async function afterRestore(session: Session): Promise<MigrateResult> {

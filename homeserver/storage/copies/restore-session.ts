@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import type { Logger } from '../../log.ts';
-import { applyMigration } from '../apply-migration.ts';
+import { applyMigrations } from '../apply-migration.ts';
 import type { ConnectionSettings } from '../connection.ts';
 import type { Queryable } from '../database.ts';
 import type { MigrationFile } from '../migration-files.ts';
@@ -84,9 +84,7 @@ function sessionOn(
   const run = randomUUID();
   return {
     begin: (backupId) => begin(client, { backupId, run, waitMs, log }),
-    applyMigrations: async (files) => {
-      for (const file of files) await applyMigration(client, file, { log });
-    },
+    applyMigrations: (files) => applyMigrations(client, files, { log }),
     hasTable: async ({ schema, name }) => (await selectColumnNames(db, schema, name)).length > 0,
     writers: writers.map(
       (writer) => (table: CopiedTable, source: Readable, check: (rows: number) => void) =>

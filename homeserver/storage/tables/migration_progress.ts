@@ -7,19 +7,21 @@ import type { Queryable } from '../database.ts';
 const SELECT_EXISTS = `select to_regclass('ops.migration_progress') is not null as found`;
 
 const UPSERT = `
-insert into ops.migration_progress as p (name, phase, done, total, state)
-values ($1, $2, case when $3 = 'done' then 1 else 0 end, 1, $3)
-on conflict (name) do update set state = excluded.state,
-  done = case when excluded.state = 'done' then greatest(p.done, 1) else p.done end,
-  total = case when excluded.state = 'done' then greatest(p.done, 1) else p.total end`;
+insert into ops.migration_progress (name, phase, done, total, state)
+values ($1, $2, 0, 1, $3)
+on conflict (name) do update set state = excluded.state`;
 
-/** Notes the state of a file; does nothing while the table itself is still to come. */
+/** Whether there is such a table already: the first file makes it. */
+export async function selectMigrationProgressExists(db: Queryable): Promise<boolean> {
+  const rows = await db.query<{ found: boolean }>({ name: 'migration_progress_select_exists', text: SELECT_EXISTS });
+  return rows[0]?.found === true;
+}
+
+/** Notes the state of a file. */
 export async function upsertMigrationProgress(
   db: Queryable,
-  progress: { name: string; phase: string; state: 'running' | 'done' | 'failed' },
+  progress: { name: string; phase: string; state: 'running' | 'failed' },
 ): Promise<void> {
-  const exists = await db.query<{ found: boolean }>({ name: 'migration_progress_select_exists', text: SELECT_EXISTS });
-  if (exists[0]?.found !== true) return;
   const values = [progress.name, progress.phase, progress.state];
   await db.query({ name: 'migration_progress_upsert', text: UPSERT, values });
 }

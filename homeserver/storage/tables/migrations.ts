@@ -20,10 +20,15 @@ export async function selectMigrations(db: Queryable): Promise<MigrationRow[]> {
 }
 
 const INSERT = `
-insert into ops.migrations (name, phase, checksum, at)
-values ($1, $2, $3, (extract(epoch from clock_timestamp()) * 1000)::int8)
-on conflict (name) do nothing`;
+with applied as (
+  insert into ops.migrations (name, phase, checksum, at)
+  values ($1, $2, $3, (extract(epoch from clock_timestamp()) * 1000)::int8)
+  on conflict (name) do nothing
+)
+insert into ops.migration_progress as p (name, phase, done, total, state) values ($1, $2, 1, 1, 'done')
+on conflict (name) do update set state = 'done', done = greatest(p.done, 1), total = greatest(p.done, 1)`;
 
+/** Notes that a file has been applied, here and in ops.migration_progress. */
 export async function insertMigration(
   db: Queryable,
   migration: { name: string; phase: string; checksum: string },
