@@ -53,6 +53,16 @@ test('before there is a key the look begins at once: its making waits for it', a
   expect(looks).toEqual(['a.example']);
 });
 
+test('what was prepared is no news to somebody who asks after the look, and is to somebody who asked before', async () => {
+  const first = { ...subject('a.example'), keys: [] };
+  checker.prepare('early', first);
+  checker.prepare('late', first);
+  expect(checker.watch('early', first)).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1);
+  expect([looks.length, changes]).toEqual([2, ['early']]);
+  expect(checker.watch('late', first)).toEqual(good);
+});
+
 test('a changed subject is looked at soon; until then the last finding stands', async () => {
   checker.watch('a', subject('a.example'));
   await vi.advanceTimersByTimeAsync(1200);

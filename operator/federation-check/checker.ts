@@ -23,6 +23,8 @@ export interface CheckerTiming {
 
 /** Looks at server names in the background; a resource's run only asks what was found last and never waits. */
 export interface FederationChecker {
+  /** As `watch`, for somebody who asks later: until then what is found is no news. */
+  prepare(key: string, subject: Subject): void;
   /**
    * Says what to look at for a key, and gives what was found last, undefined before the first look. A subject that differs
    * from the one before is looked at soon; the same one changes nothing.
@@ -44,6 +46,8 @@ interface Entry {
   subject: Subject;
   fingerprint: string;
   finding: Finding | undefined;
+  /** Whether somebody has asked for the finding, and counts on being told of another one. */
+  isAsked: boolean;
   /** Looks in a row that found something wrong. */
   failures: number;
   timer: NodeJS.Timeout | undefined;
@@ -68,20 +72,17 @@ class BackgroundChecker implements FederationChecker {
     this.#timing = { ...TIMING, ...options.timing };
   }
 
+  prepare(key: string, subject: Subject): void {
+    this.#entryFor(key, subject);
+  }
+
   watch(key: string, subject: Subject): Finding | undefined {
-    const fingerprint = JSON.stringify(subject);
-    const known = this.#entries.get(key);
-    if (known?.fingerprint === fingerprint) return known.finding;
-    const entry = { subject, fingerprint, finding: known?.finding, failures: 0, timer: undefined };
-    clearTimeout(known?.timer);
-    this.#entries.set(key, entry);
-    // Without a key of ours somebody waits for the finding before the first one is made.
-    this.#schedule(key, entry, subject.keys.length === 0 ? 0 : this.#timing.soonMs);
-    return entry.finding;
+    return ask(this.#entryFor(key, subject));
   }
 
   last(key: string): Finding | undefined {
-    return this.#entries.get(key)?.finding;
+    const entry = this.#entries.get(key);
+    return entry === undefined ? undefined : ask(entry);
   }
 
   forget(key: string): void {
@@ -94,6 +95,19 @@ class BackgroundChecker implements FederationChecker {
     this.#closed.abort();
     for (const key of [...this.#entries.keys()]) this.forget(key);
     await Promise.all(this.#running.values());
+  }
+
+  #entryFor(key: string, subject: Subject): Entry {
+    const fingerprint = JSON.stringify(subject);
+    const known = this.#entries.get(key);
+    if (known?.fingerprint === fingerprint) return known;
+    const { finding, isAsked = false } = known ?? {};
+    const entry: Entry = { subject, fingerprint, finding, isAsked, failures: 0, timer: undefined };
+    clearTimeout(known?.timer);
+    this.#entries.set(key, entry);
+    // Without a key of ours somebody waits for the finding before the first one is made.
+    this.#schedule(key, entry, subject.keys.length === 0 ? 0 : this.#timing.soonMs);
+    return entry;
   }
 
   #schedule(key: string, entry: Entry, ms: number): void {
@@ -142,6 +156,11 @@ class BackgroundChecker implements FederationChecker {
     if (entry.finding?.kind === 'KeysMatch' && entry.failures === 1 && finding.seen === undefined) return;
     const isNews = !isSameFinding(entry.finding, finding);
     entry.finding = finding;
-    if (isNews) this.#options.onChange(key);
+    if (isNews && entry.isAsked) this.#options.onChange(key);
   }
+}
+
+function ask(entry: Entry): Finding | undefined {
+  entry.isAsked = true;
+  return entry.finding;
 }

@@ -44,10 +44,11 @@ export interface Caches {
   seesSecrets(namespace: string): boolean;
   /** Version of a Secret or ConfigMap; undefined where it is not there or not watched. */
   versionOf(resource: Resource, name: ObjectName): string | undefined;
-  /** Tells the caches of children what was written, which is no news then. */
-  assume(resource: Resource, object: KubeObject): void;
-  /** The same for a resource, of which nothing but the status was written. */
-  assumeStatus(object: KubeObject): void;
+  /**
+   * Tells the caches that this process writes an object; to be called with what was written, which is no news then, or without
+   * when nothing was, or when it shall be news.
+   */
+  expect(resource: Resource, name: ObjectName): (written: KubeObject | undefined) => void;
 }
 
 export interface CacheOptions {
@@ -64,7 +65,7 @@ export interface CacheOptions {
   readonly timing?: Partial<ReflectorTiming>;
 }
 
-type AnyReflector = Pick<Reflector<unknown>, 'run' | 'isSynced' | 'staleMs' | 'resource' | 'assume'>;
+type AnyReflector = Pick<Reflector<unknown>, 'run' | 'isSynced' | 'staleMs' | 'resource' | 'assume' | 'expect'>;
 
 export interface Reflectors {
   /** Nothing is worked on before these have been read. */
@@ -118,17 +119,21 @@ export function createCaches(options: CacheOptions): { caches: Caches; reflector
   ]);
   const versionOf: Caches['versionOf'] = (resource, name) =>
     markers.get(resource)?.get(objectKey(name))?.resourceVersion;
-  const assume: Caches['assume'] = (resource, object) => {
-    for (const reflector of [...reflectors.required, ...reflectors.optional]) {
-      if (reflector.resource === resource) reflector.assume(object);
-    }
+  const expect: Caches['expect'] = (resource, name) => {
+    const all = [...reflectors.required, ...reflectors.optional].filter((reflector) => reflector.resource === resource);
+    const ends = all.map((reflector) => ({ reflector, end: reflector.expect(name) }));
+    return (written) => {
+      for (const { reflector, end } of ends) {
+        if (written !== undefined) reflector.assume(written);
+        end(written?.metadata.resourceVersion);
+      }
+    };
   };
-  const assumeStatus = (object: KubeObject) => assume(KINDS.homeserver, object);
   const terminating = watchNamespaces(options, homeservers);
   reflectors.optional.push(...terminating);
   const isTerminating = (namespace: string) => terminating.some((reflector) => reflector.get(namespace) !== undefined);
   return {
-    caches: { homeservers, configMaps, ...caches, isTerminating, seesSecrets, versionOf, assume, assumeStatus },
+    caches: { homeservers, configMaps, ...caches, isTerminating, seesSecrets, versionOf, expect },
     reflectors,
   };
 }
@@ -155,10 +160,7 @@ type WatchChildren = <Kept extends ChildCopy>(kind: OwnedKind, keep: (object: Ku
 /** One cache a kind; those whose status matters keep more than the usual. */
 function ownedCaches(
   watchChildren: WatchChildren,
-): Omit<
-  Caches,
-  'homeservers' | 'configMaps' | 'isTerminating' | 'seesSecrets' | 'versionOf' | 'assume' | 'assumeStatus'
-> {
+): Omit<Caches, 'homeservers' | 'configMaps' | 'isTerminating' | 'seesSecrets' | 'versionOf' | 'expect'> {
   const deployments = watchChildren(OWNED_KINDS.deployment, deploymentCopy);
   const jobs = watchChildren(OWNED_KINDS.job, jobCopy);
   const claims = watchChildren(OWNED_KINDS.persistentVolumeClaim, claimCopy);

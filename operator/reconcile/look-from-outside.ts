@@ -27,6 +27,15 @@ export function lookFromOutside(ctx: StepContext, keys: readonly OwnKey[] | unde
   return finding === undefined ? before(ctx) : { report: reportOf(finding), status: statusOf(finding) };
 }
 
+/** Has the first look begun while everything else is made that a key needs, so that none waits for it later. */
+export function prepareFirstLook(ctx: StepContext): void {
+  if (whyOff(ctx) === undefined && isFirst(ctx)) ctx.env.checker?.prepare(ctx.key, subjectOf(ctx, []));
+}
+
+function isFirst({ homeserver }: StepContext): boolean {
+  return (homeserver.status.signingKeys ?? []).length === 0;
+}
+
 /**
  * What the key state machine may know: undefined when nobody looks; after a start of the operator what status tells, until
  * somebody has looked again. `not yet`: there is no key and the first look is under way.
@@ -34,11 +43,11 @@ export function lookFromOutside(ctx: StepContext, keys: readonly OwnKey[] | unde
 export function seenFromOutside(ctx: StepContext): Outside | undefined | 'not yet' {
   const { checker } = ctx.env;
   if (checker === undefined || whyOff(ctx) !== undefined) return undefined;
-  const { signingKeys, federation } = ctx.homeserver.status;
-  const isFirst = (signingKeys ?? []).length === 0;
-  const finding = isFirst ? checker.watch(ctx.key, subjectOf(ctx, [])) : checker.last(ctx.key);
+  const { federation } = ctx.homeserver.status;
+  const first = isFirst(ctx);
+  const finding = first ? checker.watch(ctx.key, subjectOf(ctx, [])) : checker.last(ctx.key);
   if (finding !== undefined) return outsideOf(finding);
-  if (isFirst) return 'not yet';
+  if (first) return 'not yet';
   return federation === undefined ? undefined : keyIdsOf(federation);
 }
 

@@ -100,7 +100,7 @@ export async function startOperator(options: OperatorOptions, stop: AbortSignal)
     client: direct,
     kinds: [KINDS.secret],
     versionOf: (resource, name) => caches.versionOf(resource, name),
-    onWritten: (resource, object) => caches.assume(resource, object),
+    onWrite: (resource, name) => caches.expect(resource, name),
   });
   const env = { client, direct, caches, discovery, turns, deletions, checker, events, settings, log, metrics, now };
   const queue: WorkQueue = createWorkQueue({

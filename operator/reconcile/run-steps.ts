@@ -12,7 +12,7 @@ import type { Secrets } from './ensure-secrets.ts';
 import { ensureSecrets } from './ensure-secrets.ts';
 import type { ReadyKeys } from './ensure-signing-keys.ts';
 import { ensureSigningKeys } from './ensure-signing-keys.ts';
-import { seenFromOutside } from './look-from-outside.ts';
+import { prepareFirstLook, seenFromOutside } from './look-from-outside.ts';
 import type { UpgradeDecision } from './decide-upgrade.ts';
 import { decideUpgrade } from './decide-upgrade.ts';
 import type { UpgradeOutcome } from './ensure-upgrade.ts';
@@ -45,6 +45,7 @@ interface Rendered {
 export async function runSteps(ctx: StepContext, children: Children): Promise<RunOfSteps> {
   const conflict = findNewerOperator(ctx) ?? findServerNameConflict(ctx.env, ctx.homeserver);
   if (conflict !== undefined) return { results: allSkipped(conflict), upgrade: undefined, version: undefined };
+  prepareFirstLook(ctx);
   const resolved = await runStep(ctx, 'resolve', () => Promise.resolve(resolve(ctx)));
   const objects = await runStep(ctx, 'objects', () => ensureObjects(ctx));
   const exposure = await runStep(ctx, 'exposure', () => ensureExposure(ctx));

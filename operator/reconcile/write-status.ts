@@ -1,3 +1,4 @@
+import type { MatrixHomeserver } from '../api/matrix-homeserver.ts';
 import type { Status } from '../api/status.ts';
 import { isConflict } from '../runtime/kube-error.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
@@ -17,9 +18,14 @@ const MAX_NEWER = 3;
 export async function writeStatus(ctx: StepContext, status: Status, resourceVersion: string): Promise<string> {
   const { env, homeserver } = ctx;
   if (stableJson(status) === stableJson(homeserver.status)) return resourceVersion;
-  const written = await applyGuarded(ctx, status, resourceVersion);
+  const end = env.caches.expect(KINDS.homeserver, homeserver.metadata);
+  let written: KubeObject | undefined;
+  try {
+    written = await applyGuarded(ctx, status, resourceVersion);
+  } finally {
+    end(isNews(homeserver, status) ? undefined : written);
+  }
   env.metrics.writes.inc({ kind: 'MatrixHomeserver' });
-  if (stableJson(newsOf(status)) === stableJson(newsOf(homeserver.status))) env.caches.assumeStatus(written);
   return written.metadata.resourceVersion;
 }
 
@@ -53,9 +59,10 @@ async function newerVersion({ env, owner, homeserver }: StepContext): Promise<st
   return about(newer) === about(homeserver) ? newer.metadata.resourceVersion : undefined;
 }
 
-/** What only tells people: no step of a later run makes anything of it, so that no run has to follow. */
-const FOR_PEOPLE = ['conditions', 'observedGeneration', 'lastAppliedSpecHash', 'replicas', 'readyReplicas'];
-
-function newsOf(status: Status): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(status).filter(([field]) => !FOR_PEOPLE.includes(field)));
+/**
+ * Whether a step of a later run makes something of the new status that this run could not: only the port of a database server
+ * that the spec does not name. All else is told to people, or to other resources, or taken up again should a Secret be lost.
+ */
+function isNews({ spec, status: before }: MatrixHomeserver, status: Status): boolean {
+  return spec.database.server === undefined && before.database?.server !== status.database?.server;
 }

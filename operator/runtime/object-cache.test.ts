@@ -60,3 +60,44 @@ test('objects are found by what they are now', () => {
   cache.replaceAll([object('c', '6', 'y')]);
   expect(versions('of y')).toEqual(['6']);
 });
+
+test('what a watch tells of our own write before it is answered is no news, what it tells of others is', () => {
+  const { cache, keys } = cacheOf();
+  cache.put(object('a', '1'));
+  keys.length = 0;
+  const end = cache.expect('ns/a');
+  cache.put(object('a', '2'));
+  cache.put(object('b', '3', 'other'));
+  expect(keys).toEqual(['other']);
+  expect(cache.get('ns/a')?.version).toBe('2');
+  end('2');
+  expect(keys).toEqual(['other']);
+  cache.put(object('a', '4'));
+  expect(keys).toEqual(['other', 'o']);
+});
+
+test.for([
+  { what: 'another write', act: () => object('a', '3'), written: '2' },
+  { what: 'another write, while ours failed', act: () => object('a', '3'), written: undefined },
+  { what: 'its end', act: undefined, written: '2' },
+])('$what in the middle of a write of ours is told at its end', ({ act, written }) => {
+  const { cache, keys } = cacheOf();
+  cache.put(object('a', '1'));
+  keys.length = 0;
+  const end = cache.expect('ns/a');
+  if (act === undefined) cache.remove(object('a', '2'));
+  else cache.put(act());
+  expect(keys).toEqual([]);
+  end(written);
+  expect(keys).toEqual(['o']);
+});
+
+test('of two writes of ours at once the later end counts', () => {
+  const { cache, keys } = cacheOf();
+  const [first, second] = [cache.expect('ns/a'), cache.expect('ns/a')];
+  cache.put(object('a', '1'));
+  first('1');
+  cache.put(object('a', '2'));
+  second('2');
+  expect(keys).toEqual([]);
+});

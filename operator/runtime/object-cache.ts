@@ -18,6 +18,7 @@ interface Entry<Kept> {
 /** Trimmed copies of objects by key. Only a difference of versions counts as a change. */
 export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: ObjectCacheOptions<Kept>) {
   const { entries, set, find } = createEntries(termsOf ?? (() => []));
+  const news = createNews(onKey);
 
   function trimmed(object: KubeObject): Kept | undefined {
     try {
@@ -28,25 +29,25 @@ export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: Object
     }
   }
 
-  function announce(before: Kept | undefined, after: Kept | undefined): void {
-    const keys = [before, after].flatMap((kept) => (kept === undefined ? [] : keysOf(kept)));
-    for (const key of new Set(keys)) onKey(key);
+  function announce(key: string, before: Entry<Kept> | undefined, after: Entry<Kept> | undefined): void {
+    const keys = [before?.kept, after?.kept].flatMap((kept) => (kept === undefined ? [] : keysOf(kept)));
+    news.tell(key, after?.version, keys);
   }
 
   function put(object: KubeObject): void {
     const key = objectKey(object.metadata);
     const before = entries.get(key);
     if (before?.version === object.metadata.resourceVersion) return;
-    const kept = trimmed(object);
-    set(key, { version: object.metadata.resourceVersion, kept });
-    announce(before?.kept, kept);
+    const after = { version: object.metadata.resourceVersion, kept: trimmed(object) };
+    set(key, after);
+    announce(key, before, after);
   }
 
   function drop(key: string): void {
     const before = entries.get(key);
     if (before === undefined) return;
     set(key, undefined);
-    announce(before.kept, undefined);
+    announce(key, before, undefined);
   }
 
   return {
@@ -55,6 +56,7 @@ export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: Object
     values: (): Kept[] => [...entries.values()].flatMap(({ kept }) => (kept === undefined ? [] : [kept])),
     put,
     remove: (object: KubeObject) => drop(objectKey(object.metadata)),
+    expect: news.hold,
     /** Takes over what this process wrote, as no news to anybody; an older copy than the present one is ignored. */
     assume(object: KubeObject): void {
       const key = objectKey(object.metadata);
@@ -67,6 +69,44 @@ export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: Object
       const present = new Set(objects.map((object) => objectKey(object.metadata)));
       for (const key of [...entries.keys()]) if (!present.has(key)) drop(key);
       for (const object of objects) put(object);
+    },
+  };
+}
+
+/** Ends the wait for a write: the version that was written, undefined when nothing was. */
+export type EndOfWrite = (version: string | undefined) => void;
+
+interface Held {
+  writes: number;
+  readonly own: Set<string>;
+  readonly heard: { readonly version: string | undefined; readonly keys: readonly string[] }[];
+}
+
+/** Tells of changes, once a key; of an object that this process is writing only once it is known whether it was that write. */
+function createNews(onKey: (key: string) => void) {
+  const writing = new Map<string, Held>();
+  const tellAll = (keys: readonly string[]): void => {
+    for (const key of new Set(keys)) onKey(key);
+  };
+  return {
+    tell(object: string, version: string | undefined, keys: readonly string[]): void {
+      const held = writing.get(object);
+      if (held === undefined) tellAll(keys);
+      else held.heard.push({ version, keys });
+    },
+    /** A watch may tell of a write before the write itself is answered. */
+    hold(object: string): EndOfWrite {
+      const held = writing.get(object) ?? { writes: 0, own: new Set(), heard: [] };
+      writing.set(object, held);
+      held.writes += 1;
+      return (version) => {
+        if (version !== undefined) held.own.add(version);
+        held.writes -= 1;
+        if (held.writes > 0) return;
+        writing.delete(object);
+        const others = held.heard.filter((one) => one.version === undefined || !held.own.has(one.version));
+        tellAll(others.flatMap(({ keys }) => keys));
+      };
     },
   };
 }

@@ -42,6 +42,7 @@ export function createOptionalReflector<Kept>(
     },
     staleMs: () => inner?.staleMs() ?? 0,
     assume: (object) => inner?.assume(object),
+    expect: (name) => inner?.expect(name) ?? (() => undefined),
     async run(signal) {
       while (!signal.aborted) {
         await until(discovery, () => discovery.serves(resource), signal);

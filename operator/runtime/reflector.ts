@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from './backoff.ts';
 import type { KubeClient } from './kube-client.ts';
 import { KubeError, isGone } from './kube-error.ts';
-import type { KubeObject, Resource } from './kube-object.ts';
+import type { KubeObject, ObjectName, Resource } from './kube-object.ts';
+import { objectKey } from './kube-object.ts';
+import type { EndOfWrite } from './object-cache.ts';
 import { createObjectCache } from './object-cache.ts';
 import { isNewer } from './resource-version.ts';
 import type { WatchEvent } from './watch-lines.ts';
@@ -71,6 +73,8 @@ export interface Reflector<Kept> {
    * been past that version already: it may have told of the object's end.
    */
   assume(object: KubeObject): void;
+  /** Keeps what the watch says of an object to itself while this process writes it; what others did is told at the end. */
+  expect(name: ObjectName): EndOfWrite;
   /** Runs until the signal aborts; never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -137,6 +141,10 @@ class ListWatchReflector<Kept> implements Reflector<Kept> {
     const isOurs = namespace === undefined || object.metadata.namespace === namespace;
     if (this.#version === undefined || !isOurs || !isSelected(object, labelSelector)) return;
     if (isNewer(object.metadata.resourceVersion, this.#version)) this.#cache.assume(object);
+  }
+
+  expect(name: ObjectName): EndOfWrite {
+    return this.#cache.expect(objectKey(name));
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -8,13 +8,14 @@ export interface RememberingOptions {
   readonly kinds: readonly Resource[];
   /** Version of an object by a watch; undefined where it is not there or nobody watches it. */
   readonly versionOf: (resource: Resource, name: ObjectName) => string | undefined;
-  /** Told of each object that was written. */
-  readonly onWritten: (resource: Resource, object: KubeObject) => void;
+  /** Told of each write before it begins; what it gives back is told of the end, with what was written. */
+  readonly onWrite: (resource: Resource, name: ObjectName) => (written: KubeObject | undefined) => void;
 }
 
-/** How long an object is kept after its last use, ms: about as long as a resource is being worked on. */
-const KEEP_MS = 30_000;
-const MAX_KEPT = 1000;
+/** How long an object is kept after its last use, ms: while a thousand resources are made, each waits a minute for its turn. */
+const KEEP_MS = 120_000;
+/** Four Secrets of each of a thousand resources, 2 kB each. */
+const MAX_KEPT = 5000;
 
 interface Kept {
   readonly object: KubeObject;
@@ -29,11 +30,16 @@ export function createRememberingClient(options: RememberingOptions): KubeClient
   const { client } = options;
   const memory = createMemory();
   const idOf = (resource: Resource, name: ObjectName) => `${resource.kind} ${objectKey(name)}`;
-  const written = async (resource: Resource, work: Promise<KubeObject>): Promise<KubeObject> => {
-    const object = await work;
-    options.onWritten(resource, object);
-    if (options.kinds.includes(resource)) memory.keep(idOf(resource, object.metadata), object);
-    return object;
+  const write = async (resource: Resource, name: ObjectName, work: () => Promise<KubeObject>): Promise<KubeObject> => {
+    const end = options.onWrite(resource, name);
+    let written: KubeObject | undefined;
+    try {
+      written = await work();
+    } finally {
+      end(written);
+    }
+    if (options.kinds.includes(resource)) memory.keep(idOf(resource, name), written);
+    return written;
   };
   return {
     ...client,
@@ -46,9 +52,12 @@ export function createRememberingClient(options: RememberingOptions): KubeClient
       if (object !== undefined) memory.keep(idOf(resource, name), object);
       return object;
     },
-    create: (resource, manifest, manager) => written(resource, client.create(resource, manifest, manager)),
-    apply: (resource, manifest, manager) => written(resource, client.apply(resource, manifest, manager)),
-    replace: (resource, object, manager) => written(resource, client.replace(resource, object, manager)),
+    create: (resource, manifest, manager) =>
+      write(resource, manifest.metadata, () => client.create(resource, manifest, manager)),
+    apply: (resource, manifest, manager) =>
+      write(resource, manifest.metadata, () => client.apply(resource, manifest, manager)),
+    replace: (resource, object, manager) =>
+      write(resource, object.metadata, () => client.replace(resource, object, manager)),
     close() {
       memory.clear();
       return client.close();
@@ -70,7 +79,7 @@ function createMemory() {
     sweeper ??= setTimeout(sweep, KEEP_MS);
     sweeper.unref();
   };
-  const keep = (id: string, object: KubeObject): void => {
+  const touch = (id: string, object: KubeObject): void => {
     kept.delete(id);
     kept.set(id, { object, at: performance.now() });
     const first = kept.keys().next().value;
@@ -78,11 +87,11 @@ function createMemory() {
     sweepLater();
   };
   return {
-    keep,
+    keep: (id: string, object: KubeObject) => touch(id, withoutManagers(object)),
     recall(id: string, version: string): KubeObject | undefined {
       const object = kept.get(id)?.object;
       if (object?.metadata.resourceVersion !== version) return undefined;
-      keep(id, object);
+      touch(id, object);
       return object;
     },
     clear(): void {
@@ -90,4 +99,10 @@ function createMemory() {
       kept.clear();
     },
   };
+}
+
+/** Half of an object. The API server takes an object that lacks it as one that leaves it as it is. */
+function withoutManagers(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
