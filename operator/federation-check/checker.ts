@@ -152,12 +152,16 @@ class BackgroundChecker implements FederationChecker {
     entry.failures = isGood ? 0 : entry.failures + 1;
     const again = this.#timing.againMs * 2 ** Math.min(entry.failures - 1, 16);
     this.#schedule(key, entry, isGood ? this.#timing.everyMs : Math.min(again, this.#timing.everyMs));
-    // One lost packet is no news: what was good is doubted only after a second look.
-    if (entry.finding?.kind === 'KeysMatch' && entry.failures === 1 && finding.seen === undefined) return;
-    const isNews = !isSameFinding(entry.finding, finding);
+    if (isFirstDoubt(entry, finding)) return;
+    const isNews = entry.isAsked && !isSameFinding(entry.finding, finding);
     entry.finding = finding;
-    if (isNews && entry.isAsked) this.#options.onChange(key);
+    if (isNews) this.#options.onChange(key);
   }
+}
+
+/** One lost packet is no news: what was good is doubted only after a second look. */
+function isFirstDoubt(entry: Entry, finding: Finding): boolean {
+  return entry.finding?.kind === 'KeysMatch' && entry.failures === 1 && finding.seen === undefined;
 }
 
 function ask(entry: Entry): Finding | undefined {

@@ -119,22 +119,25 @@ export function createCaches(options: CacheOptions): { caches: Caches; reflector
   ]);
   const versionOf: Caches['versionOf'] = (resource, name) =>
     markers.get(resource)?.get(objectKey(name))?.resourceVersion;
-  const expect: Caches['expect'] = (resource, name) => {
-    const all = [...reflectors.required, ...reflectors.optional].filter((reflector) => reflector.resource === resource);
-    const ends = all.map((reflector) => ({ reflector, end: reflector.expect(name) }));
-    return (written) => {
-      for (const { reflector, end } of ends) {
-        if (written !== undefined) reflector.assume(written);
-        end(written?.metadata.resourceVersion);
-      }
-    };
-  };
+  const expect: Caches['expect'] = (...what) => expectIn([...reflectors.required, ...reflectors.optional], ...what);
   const terminating = watchNamespaces(options, homeservers);
   reflectors.optional.push(...terminating);
   const isTerminating = (namespace: string) => terminating.some((reflector) => reflector.get(namespace) !== undefined);
   return {
     caches: { homeservers, configMaps, ...caches, isTerminating, seesSecrets, versionOf, expect },
     reflectors,
+  };
+}
+
+function expectIn(all: readonly AnyReflector[], ...[resource, name]: Parameters<Caches['expect']>) {
+  const ends = all
+    .filter((reflector) => reflector.resource === resource)
+    .map((reflector) => ({ reflector, end: reflector.expect(name) }));
+  return (written: KubeObject | undefined): void => {
+    for (const { reflector, end } of ends) {
+      if (written !== undefined) reflector.assume(written);
+      end(written?.metadata.resourceVersion);
+    }
   };
 }
 

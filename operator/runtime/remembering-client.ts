@@ -103,6 +103,5 @@ function createMemory() {
 
 /** Half of an object. The API server takes an object that lacks it as one that leaves it as it is. */
 function withoutManagers(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
+  return { ...object, metadata: { ...object.metadata, managedFields: undefined } };
 }
