@@ -20,9 +20,9 @@ export async function executeStep(step: DatabaseStep, execution: Execution): Pro
   const actions = step.actions.filter(isAdminAction);
   switch (step.name) {
     case 'roles':
-      return admin.transaction(() => runAll(actions, execution));
+      return runAtOnce(admin, sqlOf(actions, execution));
     case 'own':
-      return admin.transaction(() => own(actions, execution));
+      return runAtOnce(admin, own(actions, execution));
     case 'membership':
     case 'database':
     case 'release':
@@ -51,17 +51,26 @@ async function runAll(actions: readonly AdminAction[], execution: Execution): Pr
   for (const action of actions) await execution.admin.query(adminSql(action, execution));
 }
 
+function sqlOf(actions: readonly AdminAction[], execution: Execution): string[] {
+  return actions.map((action) => adminSql(action, execution));
+}
+
+/** Statements that are sent together are one transaction, and one round trip. */
+async function runAtOnce(admin: Session, statements: readonly string[]): Promise<void> {
+  await admin.query(statements.join(';\n'));
+}
+
 /** Changing the owner needs the old owner's rights, the rest the new owner's (18 refuses the comment otherwise). */
-async function own(actions: readonly AdminAction[], execution: Execution): Promise<void> {
-  await runAll(
-    actions.filter((action) => action === 'takeDatabase'),
-    execution,
-  );
-  await execution.admin.query(actAsOwnerSql(execution.wanted));
-  await runAll(
-    actions.filter((action) => action !== 'takeDatabase'),
-    execution,
-  );
+function own(actions: readonly AdminAction[], execution: Execution): string[] {
+  const isTaking = (action: AdminAction) => action === 'takeDatabase';
+  return [
+    ...sqlOf(actions.filter(isTaking), execution),
+    actAsOwnerSql(execution.wanted),
+    ...sqlOf(
+      actions.filter((action) => !isTaking(action)),
+      execution,
+    ),
+  ];
 }
 
 function isAdminAction(action: DatabaseAction): action is AdminAction {

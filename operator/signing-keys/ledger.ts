@@ -18,12 +18,16 @@ export interface Ledger {
 }
 
 const MAX_ROWS = 1000;
-const SELECT_KEYS = `select name, key_id, public_key, state, floor(extract(epoch from since) * 1000)::float8 as since,
-  floor(extract(epoch from visible_since) * 1000)::float8 as visible_since, expired_ts::float8 as expired_ts,
-  destroyed_at is not null as is_destroyed from matrix_operator.signing_key order by name limit $1`;
-const SELECT_KEYRING = `select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now,
-  k.generation::float8 as generation, k.content, floor(extract(epoch from k.decided_at) * 1000)::float8 as at,
-  k.restarted::float8 as restarted from (values (1)) v left join matrix_operator.keyring k on true`;
+/** One statement, because a round trip costs more than what it asks for. */
+const SELECT_LEDGER = `select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now,
+    k.generation::float8 as generation, k.content, floor(extract(epoch from k.decided_at) * 1000)::float8 as at,
+    k.restarted::float8 as restarted, s.keys
+  from (select coalesce(json_agg(json_build_object('name', name, 'key_id', key_id, 'public_key', public_key,
+      'state', state, 'since', floor(extract(epoch from since) * 1000)::float8,
+      'visible_since', floor(extract(epoch from visible_since) * 1000)::float8, 'expired_ts', expired_ts::float8,
+      'is_destroyed', destroyed_at is not null) order by name), '[]') as keys
+    from (select * from matrix_operator.signing_key order by name limit $1) first) s
+  left join matrix_operator.keyring k on true`;
 /**
  * Two sessions that insert the same key at once: `on conflict` decides by the name alone, so the later one may meet the
  * unique key_id first and fail (seen). Readers are not held up.
@@ -66,7 +70,8 @@ const KeyRow = z.object({
   expired_ts: z.number().nullable(),
   is_destroyed: z.boolean(),
 });
-const KeyringRow = z.object({
+const LedgerRows = z.object({
+  keys: z.array(KeyRow),
   now: z.number(),
   generation: z.number().nullable(),
   content: z.string().nullable(),
@@ -76,13 +81,13 @@ const KeyringRow = z.object({
 
 /** The whole ledger, read in a session of the tenant. */
 export async function readLedger(session: Session): Promise<Ledger> {
-  const rows = z.array(KeyRow).parse(await session.query(SELECT_KEYS, [MAX_ROWS]));
-  const { now, generation, content, at, restarted } = KeyringRow.parse((await session.query(SELECT_KEYRING))[0]);
+  const [row] = await session.query(SELECT_LEDGER, [MAX_ROWS]);
+  const { now, keys, generation, content, at, restarted } = LedgerRows.parse(row);
   const decided =
     generation === null || content === null || at === null || restarted === null
       ? undefined
       : { generation, content, at, restarted };
-  return { now, rows: rows.map(toRow), decided };
+  return { now, rows: keys.map(toRow), decided };
 }
 
 export interface Recorded extends PublicKey {

@@ -85,7 +85,7 @@ describe.for(servers)('on $name', ({ start }) => {
     const whole = input(server.plain, wish());
     const statements = await runKilled(whole, Number.POSITIVE_INFINITY);
     const end = await picture(server, whole);
-    expect(statements).toBeGreaterThan(12);
+    expect(statements).toBeGreaterThanOrEqual(5);
     for (let killAfter = 1; killAfter <= statements; killAfter += 1) {
       const work = input(server.plain, wish());
       await runKilled(work, killAfter);
