@@ -1,4 +1,9 @@
-import { selectRoomsWithUnread, type ChangesRow, type MembershipRow } from '../storage/sync-reads/select-changes.ts';
+import {
+  selectRoomsWithUnread,
+  type ChangesRow,
+  type EverythingRow,
+  type MembershipRow,
+} from '../storage/sync-reads/select-changes.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
@@ -76,7 +81,7 @@ type News = Omit<SyncParts, 'head' | 'interest'>;
 
 interface Found extends VolatileNews {
   readonly input: PlanInput;
-  readonly changes: ChangesRow;
+  readonly changes: ChangesRow | EverythingRow;
   /** Of the memory of unread counts, from before anything was read. */
   readonly generation: number;
 }
@@ -113,7 +118,7 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
   const rooms = await readRooms(session, request, { input, plan, byRoom });
   const presence =
     presenceSince === undefined
-      ? givePresence(session.ctx, request, changes.present ?? [])
+      ? await givePresence(session.ctx, request, changes)
       : await readPresence(session.ctx, request, {
           ...presenceSince,
           rooms: fresh,

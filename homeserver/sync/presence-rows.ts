@@ -57,7 +57,7 @@ export function presenceContent(row: PresenceRow, now: number) {
 }
 
 /** Content of m.presence as syncs have it: with the present name and avatar. */
-export function toldContent(row: ToldPresenceRow, now: number) {
+export function toldContent(row: Omit<ToldPresenceRow, 'changed_at' | 'now'>, now: number) {
   const { displayname, avatar_url: avatarUrl } = row;
   return {
     ...presenceContent(row, now),

@@ -158,8 +158,13 @@ test('an initial sync, a room that is joined and a member who joins bring the pr
   const [alice, bob, carol] = [await newClient(server), await watcher(), await watcher()];
   const roomId = await together(alice, bob.client);
   await setPresence(alice, 'online', 'here');
-  const first = await bob.next();
-  expect(presenceOf(first, alice)).toMatchObject({ presence: 'online', status_msg: 'here' });
+  await alice.request('PUT', `/profile/${alice.userId}/displayname`, { displayname: 'Alice' });
+  await alice.request('PUT', `/profile/${alice.userId}/avatar_url`, { avatar_url: 'mxc://one/a' });
+  await age(alice, { activeMs: 2 * MINUTE });
+  const first = presenceOf(await bob.next(), alice);
+  const shown = { presence: 'online', status_msg: 'here', displayname: 'Alice', avatar_url: 'mxc://one/a' };
+  expect(first).toMatchObject(shown);
+  expect(first?.['last_active_ago']).toBeGreaterThanOrEqual(2 * MINUTE);
   expect(presenceOf(await carol.next(), alice)).toBeUndefined();
   await carol.client.join(roomId);
   expect(presenceOf(await carol.next(), alice)).toMatchObject({ presence: 'online', status_msg: 'here' });

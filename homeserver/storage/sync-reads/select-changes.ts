@@ -1,5 +1,4 @@
 import type { Queryable } from '../database.ts';
-import type { ToldPresenceRow } from '../tables/presence.ts';
 import type { AccountDataRow, ReceiptRow } from './select-streams.ts';
 
 /** A user's membership in a room with what a sync needs of the room. */
@@ -37,8 +36,20 @@ export interface ChangesRow {
   account_data: AccountDataRow[];
   /** Position of the user's last change of the push rules; 0: none. */
   rules_position: number;
-  /** Where everything is asked for: who is not offline of the user and the members of their rooms, the newest changes first. */
-  present?: ToldPresenceRow[];
+}
+
+/** Everything of a user, read in one statement and so at one moment. */
+export interface EverythingRow extends ChangesRow {
+  /** Who is not offline of the user and the members of their rooms, the newest changes first. */
+  present_user_nos: number[];
+  /** Of each, twice the state [1 online, 2 unavailable] and 1 if they are active now. */
+  present_states: number[];
+  /** Of each, ms since they were active; -1: never. */
+  present_active_ago: number[];
+  /** User number -> what is written of those of whom there is something. */
+  present_texts: Readonly<
+    Record<string, readonly [statusMsg: string | null, displayname: string | null, avatarUrl: string | null]>
+  > | null;
 }
 
 /** Of `MembershipRow`, for user $1; `base` goes with it. */
@@ -104,6 +115,7 @@ export async function selectChangesSince(
   return only(rows);
 }
 
+// Presence comes in arrays: as JSON rows it took the database as long as all the rest.
 const ALL = `
 select
   (select coalesce(max(position), 0) from commits) as head,
@@ -128,17 +140,26 @@ select
     select room_no, type, content, position from account_data where user_no = $1 order by position
   ) c) as account_data,
   coalesce((select position from push_rules where user_no = $1), 0) as rules_position,
-  (select coalesce(json_agg(c), '[]') from (
-    select p.user_no, u.user_id, p.state, p.status_msg, p.last_active_at, p.currently_active, p.changed_at,
-      (extract(epoch from clock_timestamp()) * 1000)::int8 as now
-    from presence p join users u on u.user_no = p.user_no
+  present.user_nos as present_user_nos, present.states as present_states, present.active_ago as present_active_ago,
+  present.texts as present_texts
+from (
+  select coalesce(array_agg(p.user_no), '{}') as user_nos, coalesce(array_agg(p.shown), '{}') as states,
+    coalesce(array_agg(p.active_ago), '{}') as active_ago,
+    json_object_agg(p.user_no, json_build_array(p.status_msg, p.display_name, p.avatar_url))
+      filter (where coalesce(p.status_msg, p.display_name, p.avatar_url) is not null) as texts
+  from (
+    select p.user_no, (2 * p.state + p.currently_active::int4)::int8 as shown, p.status_msg, d.display_name, d.avatar_url,
+      case when p.last_active_at = 0 then -1
+        else greatest(0, (extract(epoch from clock_timestamp()) * 1000)::int8 - p.last_active_at) end as active_ago
+    from presence p left join user_directory d on d.user_no = p.user_no
     where $3 > 0 and p.state <> 3 and p.user_no in (
       select o.user_no from memberships m join memberships o on o.room_no = m.room_no and o.membership = 1
       where m.user_no = $1 and m.membership = 1
       union all select $1
     )
     order by p.changed_at desc limit $3
-  ) c) as present`;
+  ) p
+) present`;
 
 /** What is wanted of everything. */
 export interface WantedOfEverything {
@@ -153,8 +174,8 @@ export async function selectEverything(
   db: Queryable,
   userNo: number,
   { kinds, presence }: WantedOfEverything,
-): Promise<ChangesRow> {
-  const rows = await db.query<ChangesRow>({
+): Promise<EverythingRow> {
+  const rows = await db.query<EverythingRow & Record<string, unknown>>({
     name: 'memberships_select_everything',
     text: ALL,
     values: [userNo, kinds, presence],
@@ -162,7 +183,7 @@ export async function selectEverything(
   return only(rows);
 }
 
-function only(rows: readonly ChangesRow[]): ChangesRow {
+function only<Row extends ChangesRow>(rows: readonly Row[]): Row {
   const row = rows[0];
   if (row === undefined) throw new Error('a statement that always gives one row gave none');
   return row;

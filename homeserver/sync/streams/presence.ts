@@ -5,6 +5,7 @@ import type { EventMatcher } from '../event-matcher.ts';
 import { PRESENCE_SLACK_MS } from '../presence-feed.ts';
 import { toldContent } from '../presence-rows.ts';
 import type { Interest } from '../recent-commits.ts';
+import type { ChangesRow, EverythingRow } from '../../storage/sync-reads/select-changes.ts';
 import type { SyncRequest } from '../sync-request.ts';
 import type { SyncToken } from '../position.ts';
 
@@ -65,12 +66,32 @@ export interface AskedPresence extends PresenceSince {
 }
 
 /** Presence for an initial sync, from what was read with the rest. */
-export function givePresence(
+export async function givePresence(
   ctx: SyncContext,
   request: SyncRequest,
-  present: readonly ToldPresenceRow[],
-): PresenceNews {
-  return wantsPresence(ctx, request) ? give(present.map(asRead), request) : NO_PRESENCE;
+  read: ChangesRow | EverythingRow,
+): Promise<PresenceNews> {
+  if (!wantsPresence(ctx, request) || !('present_user_nos' in read)) return NO_PRESENCE;
+  const { present_user_nos: userNos, present_states: states, present_active_ago: ago } = read;
+  const names = await ctx.store.names.userIds(userNos);
+  const present = userNos.map((userNo, i): Told => {
+    const shown = states[i] ?? 0;
+    const activeAgo = ago[i] ?? -1;
+    const [statusMsg, displayname, avatarUrl] = read.present_texts?.[String(userNo)] ?? [null, null, null];
+    const row = {
+      user_no: userNo,
+      user_id: names.get(userNo) ?? '',
+      state: shown >> 1,
+      currently_active: (shown & 1) === 1,
+      status_msg: statusMsg,
+      displayname,
+      avatar_url: avatarUrl,
+      // Counted from `now`, whatever that is.
+      last_active_at: activeAgo < 0 ? 0 : 1,
+    };
+    return { row, now: activeAgo + 1 };
+  });
+  return give(present, request);
 }
 
 /** What a client does not know of presence yet: changes, and who is there in rooms and of users that are new to it. */
@@ -99,7 +120,7 @@ async function readPresent(ctx: SyncContext, { rooms, userNos }: AskedPresence):
 
 /** A row and the time, by the database's clock, at which it is told. */
 interface Told {
-  readonly row: ToldPresenceRow;
+  readonly row: Omit<ToldPresenceRow, 'changed_at' | 'now'>;
   readonly now: number;
 }
 

@@ -1,5 +1,5 @@
 import { selectChangesSince, selectEverything, selectJoinedAmong } from '../../storage/sync-reads/select-changes.ts';
-import type { ChangesRow, MembershipRow } from '../../storage/sync-reads/select-changes.ts';
+import type { ChangesRow, EverythingRow, MembershipRow } from '../../storage/sync-reads/select-changes.ts';
 import { selectMembersAt } from '../../storage/sync-reads/select-state.ts';
 import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
 import type { CompiledFilter } from '../compiled-filter.ts';
@@ -50,7 +50,7 @@ export interface PlanInput {
 }
 
 /** Reads what the answer may have to speak of, in one statement. */
-export function readChanges(session: Session, request: SyncRequest): Promise<ChangesRow> {
+export function readChanges(session: Session, request: SyncRequest): Promise<ChangesRow | EverythingRow> {
   const { db, reader } = session;
   const { since, filter, fullState } = request;
   if (since !== undefined) return selectChangesSince(db, reader.userNo, since.position, fullState);
