@@ -47,9 +47,11 @@ export function roomJson(parts: RoomParts): string {
 function countsJson({ unread, threadsApart }: RoomParts): string {
   if (!threadsApart) return `"unread_notifications":${countJson(sumOf(unread.values()))}`;
   const threads = [...unread].filter(([thread]) => thread !== 'main');
-  const main = countJson(unread.get('main') ?? sumOf([]));
+  const main = `"unread_notifications":${countJson(unread.get('main') ?? sumOf([]))}`;
+  // Left out when nothing is unread, as other servers do: clients take it as none either way.
+  if (threads.length === 0) return main;
   const apart = object(threads.map(([root, count]) => [root, countJson(count)] as const));
-  return `"unread_notifications":${main},"unread_thread_notifications":${apart}`;
+  return `${main},"unread_thread_notifications":${apart}`;
 }
 
 function countJson({ notifications, highlights }: UnreadCount): string {
