@@ -21,6 +21,7 @@ export class ReadMemory<V> {
   readonly #entries: BoundedCache<string, Kept<V>>;
   readonly #bound: ReadMemoryBound;
   readonly #removeReset: () => void;
+  readonly #underWay = new Map<string, Promise<ReadonlyMap<string, V>>>();
   #generation = 0;
 
   constructor({ feed, caches }: Pick<Store, 'feed' | 'caches'>, name: CacheName, bound: ReadMemoryBound) {
@@ -44,6 +45,32 @@ export class ReadMemory<V> {
   /** What is larger than everything may be together is not kept. */
   set(key: string, kept: Kept<V>, generation: number): void {
     if (generation === this.#generation && kept.bytes < this.#bound.bytes) this.#entries.set(key, kept);
+  }
+
+  /**
+   * What `read` gives for these keys. Keys that are being read for somebody else are waited for: twenty who open a large room at once
+   * cost as much as one.
+   */
+  async readOnce(
+    keys: readonly string[],
+    read: (keys: ReadonlySet<string>) => Promise<ReadonlyMap<string, V>>,
+  ): Promise<Map<string, V>> {
+    const marks = new Map(keys.map((key) => [key, `${this.#generation}/${key}`]));
+    const fresh = [...marks].filter(([, mark]) => !this.#underWay.has(mark));
+    if (fresh.length > 0) {
+      const reading = read(new Set(fresh.map(([key]) => key)));
+      for (const [, mark] of fresh) this.#underWay.set(mark, reading);
+      const done = () => {
+        for (const [, mark] of fresh) this.#underWay.delete(mark);
+      };
+      void reading.then(done, done);
+    }
+    const found = new Map<string, V>();
+    for (const [key, reading] of [...marks].map(([key, mark]) => [key, this.#underWay.get(mark)] as const)) {
+      const value = (await reading)?.get(key);
+      if (value !== undefined) found.set(key, value);
+    }
+    return found;
   }
 
   close(): void {

@@ -23,15 +23,29 @@ export async function readWholeStates(
   standings: Standings,
 ): Promise<GivenState[]> {
   const { states } = session.ctx.sync;
-  const { generation } = states;
   const found: GivenState[] = [];
-  const missing: WantedState[] = [];
+  const missing = new Map<string, WantedState>();
   for (const want of wanted) {
     const known = states.get(keyOf(want));
-    if (known === undefined) missing.push(want);
+    if (known === undefined) missing.set(keyOf(want), want);
     else found.push(known);
   }
-  for (const [want, rows] of missing.length === 0 ? [] : await readMissing(session, missing)) {
+  const read = await states.readOnce([...missing.keys()], (keys) => {
+    const wants = [...missing].filter(([key]) => keys.has(key)).map(([, want]) => want);
+    return readAndKeep(session, wants, standings);
+  });
+  return [...found, ...read.values()];
+}
+
+async function readAndKeep(
+  session: Session,
+  wanted: readonly WantedState[],
+  standings: Standings,
+): Promise<Map<string, GivenState>> {
+  const { states } = session.ctx.sync;
+  const { generation } = states;
+  const found = new Map<string, GivenState>();
+  for (const [want, rows] of await readMissing(session, wanted)) {
     const room = standings.get(want.roomNo);
     if (room === undefined) continue;
     const state = new WholeState(
@@ -39,7 +53,7 @@ export async function readWholeStates(
       room,
     );
     states.set(keyOf(want), { value: state, bytes: state.bytes }, generation);
-    found.push(state);
+    found.set(keyOf(want), state);
   }
   return found;
 }
