@@ -25,6 +25,22 @@ const banner =
 const oldNode =
   "if (process.versions.node.split('.').map(Number).reduce((sum, part, i) => sum + part / 1000 ** i, 0) < 22.019) { process.stderr.write(`kubectl-matrix needs Node 22.19 or newer; this is ${process.version}\\n`); process.exit(1); }";
 
+/**
+ * `import` of node:http looks at all that it exports, and so loads the client behind `fetch`, which nothing of ours uses: as a module
+ * of the old format it is not looked at. 2026-11: 2 to 3 MB of resident memory less.
+ */
+const httpWithoutFetch: Plugin = {
+  name: 'http without fetch',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
+      kind === 'import-statement' ? { path: 'http', namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /^http$/, namespace: 'builtin' }, () => ({
+      contents: "module.exports = process.getBuiltinModule('node:http');",
+    }));
+  },
+};
+
 /** Which programs are made of this tree. */
 export interface BundleOptions {
   /** Below dist. */
@@ -67,7 +83,7 @@ async function bundleInto(folder: string, { plugins, moreMigrations, moreProgram
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    plugins,
+    plugins: [httpWithoutFetch, ...plugins],
     platform: 'node',
     format: 'esm',
     target: 'node24',

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodeOf, messageOf } from '../../homeserver/commands/exit-code-of.ts';
+import { limitGarbage } from '../../homeserver/commands/limit-garbage.ts';
 import { type Replica, startReplica } from '../../homeserver/commands/start-replica.ts';
 import { generateKeyring } from '../../homeserver/config/generate-key.ts';
 import { SOFTWARE_VERSION } from '../../homeserver/config/software-version.ts';
@@ -104,6 +105,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return EXIT_CODES.done;
   }
+  limitGarbage();
   const folder = resolve(flags.data);
   await mkdir(folder, { recursive: true });
   const stopped = Promise.withResolvers<void>();
