@@ -8,9 +8,7 @@ const Package = z.object({ scripts: z.record(z.string(), z.string()) });
 test.for(['dev', 'homeserver'])('npm run %s sets what the image sets', async (name) => {
   const file = new URL('../../package.json', import.meta.url);
   const { scripts } = Package.parse(JSON.parse(await readFile(file, 'utf8')));
-  const { NODE_ENV: _, ...settings } = imageEnvironment();
-  expect(Object.keys(settings)).toEqual(['MALLOC_ARENA_MAX', 'NODE_OPTIONS']);
-  expect(scripts[name]?.split(' ')).toEqual(
-    expect.arrayContaining(Object.entries(settings).map(([key, value]) => `${key}=${value}`)),
-  );
+  const { MALLOC_ARENA_MAX, NODE_OPTIONS } = imageEnvironment();
+  const settings = [`MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX}`, `NODE_OPTIONS=${NODE_OPTIONS}`];
+  expect(scripts[name]?.split(' ')).toEqual(expect.arrayContaining(settings));
 });
