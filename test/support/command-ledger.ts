@@ -92,6 +92,7 @@ export const COMMAND_LEDGER: Readonly<Record<string, Readonly<Record<string, Com
   },
   'docs/performance.md': {
     'npm run bench:homeserver -- --start --peer http://127.0.0.1:8008': { unrun: 'a measurement of minutes' },
+    'npm run bench:homeserver -- --start --cost': { unrun: 'a measurement of minutes' },
     'npm run bench:operator': { unrun: 'a measurement of minutes' },
     'npm run bench:operator -- --fleet --resources 100': { unrun: 'a measurement of minutes' },
   },
