@@ -142,16 +142,26 @@ async function warm({ count, atOnce }: { count: number; atOnce: number }, call: 
   return timed(count, atOnce, call);
 }
 
-/** Each with a filter that no other has: a server that keeps answers for repeated questions has to work them out all the same. */
+/** Each has a filter that no other has: a server that keeps answers for repeated questions has to work them out all the same. */
+function initialSyncPath(index: number): string {
+  const filter = { account_data: { not_types: [`bench.${performance.now()}.${index}`] } };
+  return `/_matrix/client/v3/sync?timeout=0&filter=${encodeURIComponent(JSON.stringify(filter))}`;
+}
+
 async function initialSync(world: BenchWorld): Promise<Figure> {
-  const path = (i: number) => {
-    const filter = { account_data: { not_types: [`bench.${performance.now()}.${i}`] } };
-    return `/_matrix/client/v3/sync?timeout=0&filter=${encodeURIComponent(JSON.stringify(filter))}`;
-  };
-  return perSecond(
-    'initial sync',
-    await warm({ count: 200, atOnce: 4 }, (i) => world.client.read(path(i), at(world.users, i))),
-  );
+  const read = (i: number) => world.client.read(initialSyncPath(i), at(world.users, i));
+  return perSecond('initial sync', await warm({ count: 200, atOnce: 4 }, read));
+}
+
+/** The account that somebody has who uses it every day. */
+async function initialSyncOf50(world: BenchWorld): Promise<Figure> {
+  const user = await world.client.register();
+  await timed(50, 4, async () => {
+    const room = await world.client.createRoom(user);
+    for (let message = 0; message < 5; message += 1) await world.client.send(user, room, TEXT);
+  });
+  const read = (i: number) => world.client.read(initialSyncPath(i), user);
+  return perSecond('initial sync of 50 rooms', await warm({ count: 40, atOnce: 2 }, read));
 }
 
 async function read(world: BenchWorld, name: string, path: string): Promise<Figure> {
@@ -181,6 +191,7 @@ export const FIGURES: Readonly<Record<string, (world: BenchWorld) => Promise<Fig
   messages: (world) => read(world, 'messages', 'messages?dir=b&limit=20'),
   members: (world) => read(world, 'members', 'members'),
   initialSync,
+  initialSyncOf50,
   delivery,
   fanOut,
 };
