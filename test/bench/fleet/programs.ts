@@ -29,6 +29,8 @@ const REPORT = `insert into ops.replica
 export interface Programs {
   /** Jobs that have ended. */
   readonly migrated: () => number;
+  /** Lets pods be scheduled; until then Jobs and Deployments wait, as they would for nodes or images. */
+  schedule(): void;
   stop(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export function startPrograms(client: KubeClient): Programs {
   const stop = new AbortController();
   const ended = new Set<string>();
   const run = createLimit(AT_ONCE);
+  const { promise: scheduled, resolve: schedule } = Promise.withResolvers<void>();
   const onError = (resource: Resource, key: string) => (error: unknown) => {
     if (!stop.signal.aborted) process.stderr.write(`${resource.kind} ${key}: ${String(error)}\n`);
   };
@@ -53,7 +56,7 @@ export function startPrograms(client: KubeClient): Programs {
         const id = `${object?.metadata.uid ?? ''} ${object?.metadata.generation ?? 0}`;
         if (object === undefined || started.has(id)) return;
         started.add(id);
-        run(() => act(object)).catch(onError(resource, key));
+        scheduled.then(() => run(() => act(object))).catch(onError(resource, key));
       },
     });
     return reflector.run(stop.signal);
@@ -74,6 +77,7 @@ export function startPrograms(client: KubeClient): Programs {
   ];
   return {
     migrated: () => ended.size,
+    schedule,
     async stop() {
       stop.abort();
       await Promise.all(watches);
