@@ -15,7 +15,7 @@ export default defineConfig({
       project('unit', [
         'homeserver/**/*.test.ts',
         'operator/**/*.test.ts',
-        'test/{architecture,cluster,support}/**/*.test.ts',
+        'test/{architecture,bench,cluster,support}/**/*.test.ts',
       ]),
       project('storage', ['test/storage/**/*.test.ts'], postgres),
       project('homeserver', ['test/homeserver/**/*.test.ts'], postgres),

@@ -9,7 +9,7 @@ import { newRoomEvents } from '../../../homeserver/rooms/new-room-events.ts';
 import { openStore, type Store } from '../../../homeserver/storage/store.ts';
 import { rulesOf, userId } from '../../support/room-story.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import type { BenchWorld } from './homeserver-figures.ts';
+import type { BenchWorld } from './bench-world.ts';
 import type { BenchUser } from './matrix-client.ts';
 import { row, type Row } from './rows.ts';
 import { quantile, timed } from './stats.ts';

@@ -1,39 +1,143 @@
-import type { BenchUser, MatrixClient } from './matrix-client.ts';
-import { quantile, timed } from './stats.ts';
+import { accountsOf, at, registerUsers, TEXT, type BenchWorld } from './bench-world.ts';
+import { LongPolls } from './long-polls.ts';
+import { during, type Pace, quantile, type Timed, timed } from './stats.ts';
 
-/** What one figure gives: name of the value -> value. */
-export type Figure = Record<string, number>;
-
-export interface BenchWorld {
-  client: MatrixClient;
-  /** Members of `room`; the first created it. */
-  users: readonly BenchUser[];
-  room: string;
+/** CPU time of one call, ms: of the load, of our process, and of PostgreSQL for it. */
+export interface CallCpu {
+  readonly load: number;
+  readonly server?: number | undefined;
+  readonly database?: number | undefined;
 }
 
-const TEXT = 'The quick brown fox jumps over the lazy dog, again and again, until the line is of an ordinary length.';
-
-/** A room with `members` users and some history, on which all figures run. */
-export async function makeWorld(client: MatrixClient, members: number): Promise<BenchWorld> {
-  const users: BenchUser[] = [];
-  await timed(members, 4, async () => {
-    users.push(await client.register());
-  });
-  const [owner] = users;
-  if (owner === undefined) throw new Error('a world needs at least one user');
-  const room = await client.createRoom(owner);
-  await timed(users.length - 1, 4, (i) => client.join(at(users, i + 1), room));
-  await timed(100, 8, (i) => client.send(at(users, i), room, TEXT));
-  return { client, users, room };
+/** One value of a figure. */
+export interface Value {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: number;
+  readonly cpu?: CallCpu;
 }
 
-function at(users: readonly BenchUser[], index: number): BenchUser {
-  const user = users[index % users.length];
-  if (user === undefined) throw new Error('no users');
-  return user;
+export type Figure = readonly Value[];
+
+type Call = (index: number) => Promise<unknown>;
+
+/** Both programs are compiled while they run: calls are made for so long, s, before the clock runs. */
+const WARM_SECONDS = 2.5;
+
+/** Most calls, and how long they are made. The slower server of a comparison has the threefold time for `atLeast`. */
+const PACES = {
+  register: { atOnce: 4, seconds: 4, atLeast: 60, atMost: 400 },
+  createRoom: { atOnce: 4, seconds: 4, atLeast: 25, atMost: 1000 },
+  send: { atOnce: 1, seconds: 4, atLeast: 150 },
+  sends: { atOnce: 32, seconds: 4, atLeast: 320 },
+  read: { atOnce: 8, seconds: 4, atLeast: 200 },
+  initialSync: { atOnce: 4, seconds: 5, atLeast: 60 },
+  initialSyncOf50: { atOnce: 2, seconds: 5, atLeast: 12 },
+  fanOut: { atOnce: 1, seconds: 5, atLeast: 25 },
+} satisfies Record<string, Pace>;
+
+/** Rooms that are joined by the same users one after another, before and while the clock runs. */
+const JOIN = { users: 25, atOnce: 4, warmRooms: 20, seconds: 4, rooms: 60 };
+
+const rate = (name: string, run: Measured): Figure => [
+  { name, unit: '/s', value: run.rate, cpu: run.cpu },
+  ...quantiles(name, run.samples),
+];
+
+const quantiles = (name: string, samples: readonly number[]): Figure => [
+  { name: `${name} p50`, unit: 'ms', value: quantile(samples, 0.5) },
+  { name: `${name} p99`, unit: 'ms', value: quantile(samples, 0.99) },
+];
+
+interface Measured extends Timed {
+  readonly cpu: CallCpu;
 }
 
-/** Waits until a sync has nothing more to say after `from`, so that no backlog is left uncounted. */
+/** Figures are those of a warm server: the same calls are made before the clock runs, for less time. */
+async function measured(world: BenchWorld, pace: Pace, call: Call): Promise<Measured> {
+  await during({ ...pace, seconds: WARM_SECONDS }, call);
+  return withCpu(world, () => during(pace, call));
+}
+
+async function withCpu(world: BenchWorld, run: () => Promise<Timed>): Promise<Measured> {
+  const server = await world.cpu?.();
+  const load = process.cpuUsage();
+  const result = await run();
+  const { user, system } = process.cpuUsage(load);
+  const after = await world.cpu?.();
+  const calls = result.samples.length;
+  const perCall = (from: number | undefined, to: number | undefined) =>
+    from === undefined || to === undefined ? undefined : (to - from) / calls;
+  const cpu = {
+    load: (user + system) / 1000 / calls,
+    server: perCall(server?.process, after?.process),
+    database: perCall(server?.database, after?.database),
+  };
+  return { ...result, cpu };
+}
+
+const register = async (world: BenchWorld): Promise<Figure> =>
+  rate('register', await measured(world, PACES.register, () => world.client.register()));
+
+async function createRoom(world: BenchWorld): Promise<Figure> {
+  const users = await registerUsers(world.client, 25);
+  const create = (i: number) => world.client.createRoom(at(users, i));
+  return rate('createRoom', await measured(world, PACES.createRoom, create));
+}
+
+/** The same users join one new room after another; the clock stands while a room is created. */
+async function join(world: BenchWorld): Promise<Figure> {
+  const users = await registerUsers(world.client, JOIN.users);
+  const all = async (room: string) =>
+    timed(users.length - 1, JOIN.atOnce, (i) => world.client.join(at(users, i + 1), room));
+  const rooms = async (most: number, seconds: number): Promise<Measured> => {
+    const runs: Measured[] = [];
+    let spent = 0;
+    for (let n = 0; n < most && spent < seconds * 1000; n += 1) {
+      const room = await world.client.createRoom(at(users, 0));
+      const run = await withCpu(world, () => all(room));
+      spent += (run.samples.length * 1000) / run.rate;
+      runs.push(run);
+    }
+    return merged(runs, spent);
+  };
+  await rooms(JOIN.warmRooms, WARM_SECONDS);
+  return rate('join', await rooms(JOIN.rooms, JOIN.seconds));
+}
+
+function merged(runs: readonly Measured[], spentMs: number): Measured {
+  const samples = runs.flatMap((run) => run.samples);
+  const mean = (of: (cpu: CallCpu) => number | undefined): number | undefined => {
+    const values = runs.flatMap((run) => of(run.cpu) ?? []);
+    return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+  };
+  const cpu = {
+    load: mean((c) => c.load) ?? Number.NaN,
+    server: mean((c) => c.server),
+    database: mean((c) => c.database),
+  };
+  return { rate: (samples.length * 1000) / spentMs, samples, cpu };
+}
+
+async function sequentialSend(world: BenchWorld): Promise<Figure> {
+  const send = (i: number) => world.client.send(at(world.users, i), world.room, TEXT);
+  return quantiles('sequential send', (await measured(world, PACES.send, send)).samples);
+}
+
+/** The clock runs until a sync has nothing more to say, so that no backlog is left uncounted. */
+async function concurrentSend(world: BenchWorld): Promise<Figure> {
+  const send = (i: number) => world.client.send(at(world.users, i), world.room, TEXT);
+  const sends = async (seconds: number) => {
+    const before = await world.client.sync(at(world.users, 0), undefined, 0);
+    const started = performance.now();
+    const run = await during({ ...PACES.sends, seconds }, send);
+    await settle(world, before.next);
+    return { ...run, rate: (run.samples.length * 1000) / (performance.now() - started) };
+  };
+  await sends(WARM_SECONDS);
+  return rate('send x32', await withCpu(world, () => sends(PACES.sends.seconds)));
+}
+
 async function settle(world: BenchWorld, from: string): Promise<void> {
   const user = at(world.users, 0);
   let since = from;
@@ -44,102 +148,36 @@ async function settle(world: BenchWorld, from: string): Promise<void> {
   }
 }
 
-const perSecond = (name: string, run: { rate: number; samples: number[] }): Figure => ({
-  [`${name} /s`]: run.rate,
-  [`${name} p50 ms`]: quantile(run.samples, 0.5),
-  [`${name} p99 ms`]: quantile(run.samples, 0.99),
-});
-
-async function sequentialSend(world: BenchWorld): Promise<Figure> {
-  const run = await timed(200, 1, (i) => world.client.send(at(world.users, i), world.room, TEXT));
-  return {
-    'sequential send p50 ms': quantile(run.samples, 0.5),
-    'sequential send p99 ms': quantile(run.samples, 0.99),
-  };
-}
-
-async function concurrentSend(world: BenchWorld): Promise<Figure> {
-  const count = 1500;
-  const before = await world.client.sync(at(world.users, 0), undefined, 0);
-  const started = performance.now();
-  const run = await timed(count, 32, (i) => world.client.send(at(world.users, i), world.room, TEXT));
-  await settle(world, before.next);
-  const whole = (count * 1000) / (performance.now() - started);
-  return { ...perSecond('send x32', run), 'send x32 /s': Math.min(run.rate, whole) };
-}
-
-/** Follows the room by long polls until told to stop; reports when each event came. */
-async function follow(world: BenchWorld, user: BenchUser, seen: (eventId: string) => void, done: () => boolean) {
-  let since = (await world.client.sync(user, undefined, 0)).next;
-  return {
-    finished: (async () => {
-      while (!done()) {
-        const answer = await world.client.sync(user, since, 2000);
-        since = answer.next;
-        for (const id of answer.eventIds) seen(id);
-      }
-    })(),
-  };
-}
-
 /** One message at a time; the clock runs from the start of the send until another user's long poll has brought it. */
 async function delivery(world: BenchWorld): Promise<Figure> {
-  const arrivals = new Map<string, number>();
-  const waiting = new Map<string, () => void>();
-  let stop = false;
-  const seen = (id: string): void => {
-    arrivals.set(id, performance.now());
-    waiting.get(id)?.();
-  };
-  const follower = await follow(world, at(world.users, 1), seen, () => stop);
-  const samples: number[] = [];
-  for (let i = 0; i < 150; i += 1) {
-    const started = performance.now();
-    const id = await world.client.send(at(world.users, 0), world.room, `${TEXT} ${i}`);
-    if (!arrivals.has(id)) await new Promise<void>((resolve) => waiting.set(id, resolve));
-    samples.push((arrivals.get(id) ?? Number.NaN) - started);
-  }
-  stop = true;
-  await follower.finished;
-  return { 'delivery p50 ms': quantile(samples, 0.5), 'delivery p99 ms': quantile(samples, 0.99) };
+  const polls = new LongPolls(world.client, [at(world.users, 1)]);
+  await polls.start();
+  const run = await measured(world, PACES.send, async (i) => {
+    polls.expect(await world.client.send(at(world.users, 0), world.room, `${TEXT} ${i}`));
+    await polls.all();
+  });
+  await polls.stop();
+  return quantiles('delivery', run.samples);
 }
 
 /** Twenty users hold long polls while messages are sent one after another; counts events handed to all of them together. */
 async function fanOut(world: BenchWorld): Promise<Figure> {
-  const sends = 60;
   const watchers = world.users.slice(1, 21);
-  let delivered = 0;
-  let all = (): void => undefined;
-  const everyone = new Promise<void>((resolve) => {
-    all = resolve;
-  });
-  const wanted = new Set<string>();
-  const early = new Map<string, number>();
-  const seen = (id: string): void => {
-    if (!wanted.has(id)) early.set(id, (early.get(id) ?? 0) + 1);
-    else delivered += 1;
-    if (delivered === sends * watchers.length) all();
+  const polls = new LongPolls(world.client, watchers);
+  await polls.start();
+  const sends = async (seconds: number): Promise<Timed> => {
+    const started = performance.now();
+    const run = await during({ ...PACES.fanOut, seconds }, async (i) => {
+      polls.expect(await world.client.send(at(world.users, 0), world.room, `${TEXT} fan-out ${i}`));
+    });
+    await polls.all();
+    const samples = run.samples.flatMap((sample) => watchers.map(() => sample));
+    return { rate: (samples.length * 1000) / (performance.now() - started), samples };
   };
-  const followers = await Promise.all(
-    watchers.map((user) => follow(world, user, seen, () => delivered >= sends * watchers.length)),
-  );
-  const started = performance.now();
-  for (let i = 0; i < sends; i += 1) {
-    const id = await world.client.send(at(world.users, 0), world.room, `${TEXT} fan-out ${i}`);
-    wanted.add(id);
-    delivered += early.get(id) ?? 0;
-    if (delivered === sends * watchers.length) all();
-  }
-  await everyone;
-  const rate = (sends * watchers.length * 1000) / (performance.now() - started);
-  await Promise.all(followers.map((follower) => follower.finished));
-  return { 'deliveries x20 /s': rate };
-}
-
-/** Figures of reads are those of a warm server: half as many calls run before the clock does. */
-async function warm({ count, atOnce }: { count: number; atOnce: number }, call: (index: number) => Promise<unknown>) {
-  await timed(count / 2, atOnce, (i) => call(count + i));
-  return timed(count, atOnce, call);
+  await sends(WARM_SECONDS);
+  const run = await withCpu(world, () => sends(PACES.fanOut.seconds));
+  await polls.stop();
+  return [{ name: 'deliveries x20', unit: '/s', value: run.rate, cpu: run.cpu }];
 }
 
 /** Each has a filter that no other has: a server that keeps answers for repeated questions has to work them out all the same. */
@@ -149,8 +187,9 @@ function initialSyncPath(index: number): string {
 }
 
 async function initialSync(world: BenchWorld): Promise<Figure> {
-  const read = (i: number) => world.client.read(initialSyncPath(i), at(world.users, i));
-  return perSecond('initial sync', await warm({ count: 200, atOnce: 4 }, read));
+  const accounts = accountsOf(world.users);
+  const sync = (i: number) => world.client.read(initialSyncPath(i), at(accounts, i));
+  return rate('initial sync', await measured(world, PACES.initialSync, sync));
 }
 
 /** The account that somebody has who uses it every day. */
@@ -160,38 +199,27 @@ async function initialSyncOf50(world: BenchWorld): Promise<Figure> {
     const room = await world.client.createRoom(user);
     for (let message = 0; message < 5; message += 1) await world.client.send(user, room, TEXT);
   });
-  const read = (i: number) => world.client.read(initialSyncPath(i), user);
-  return perSecond('initial sync of 50 rooms', await warm({ count: 40, atOnce: 2 }, read));
+  const sync = (i: number) => world.client.read(initialSyncPath(i), user);
+  return rate('initial sync of 50 rooms', await measured(world, PACES.initialSyncOf50, sync));
 }
 
 async function read(world: BenchWorld, name: string, path: string): Promise<Figure> {
   const room = encodeURIComponent(world.room);
-  const run = await warm({ count: 1000, atOnce: 8 }, (i) =>
-    world.client.read(`/_matrix/client/v3/rooms/${room}/${path}`, at(world.users, i)),
-  );
-  return perSecond(name, run);
+  const call = (i: number) => world.client.read(`/_matrix/client/v3/rooms/${room}/${path}`, at(world.users, i));
+  return rate(name, await measured(world, PACES.read, call));
 }
 
-async function joins(world: BenchWorld): Promise<Figure> {
-  const room = await world.client.createRoom(at(world.users, 0));
-  return perSecond(
-    'join',
-    await timed(world.users.length - 1, 4, (i) => world.client.join(at(world.users, i + 1), room)),
-  );
-}
-
-/** All figures, in the order in which they run. */
+/** All figures, in the order in which they run: first those that read what is the same on every server. */
 export const FIGURES: Readonly<Record<string, (world: BenchWorld) => Promise<Figure>>> = {
-  register: async (world) => perSecond('register', await timed(60, 4, () => world.client.register())),
-  createRoom: async (world) =>
-    perSecond('createRoom', await timed(40, 4, (i) => world.client.createRoom(at(world.users, i)))),
-  join: joins,
-  sequentialSend,
-  concurrentSend,
   messages: (world) => read(world, 'messages', 'messages?dir=b&limit=20'),
   members: (world) => read(world, 'members', 'members'),
   initialSync,
   initialSyncOf50,
+  register,
+  createRoom,
+  join,
+  sequentialSend,
+  concurrentSend,
   delivery,
   fanOut,
 };

@@ -10,6 +10,7 @@ import { developmentDatabase } from '../../support/dev-database.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
 import { imageEnvironment } from '../../support/image-environment.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { cpuTimeOf, type ServerCpu } from './cpu-time.ts';
 
 /** Our homeserver as the image runs it (bundle, one process, its environment), on an embedded PostgreSQL with fsync on. */
 export interface OwnHomeserver {
@@ -19,9 +20,8 @@ export interface OwnHomeserver {
   startSeconds: number;
   /** Resident memory, MB, once what was under way is through: after `settleMs`, 3 s where nothing else is said. */
   memory(settleMs?: number): Promise<number>;
-  /** Ids of the process and of the PostgreSQL server's. */
-  pid: number;
-  postmaster: number;
+  /** CPU time so far of the process and of PostgreSQL. */
+  cpu(): Promise<ServerCpu>;
   /** The database, as its owner reaches it. */
   database: { host: string; port: number; user: string; password: string; database: string };
   stop(): Promise<void>;
@@ -64,8 +64,7 @@ export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserve
     configFile: config,
     startSeconds,
     memory: (settleMs) => residentMegabytes(pid, settleMs),
-    pid,
-    postmaster: database.postmaster ?? 0,
+    cpu: () => cpuTimeOf(pid, database.postmaster ?? 0),
     database: await databaseOf(database.directory),
     stop,
   };

@@ -1,8 +1,6 @@
-import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { BenchUser } from './matrix-client.ts';
-import { type BenchWorld, FIGURES } from './homeserver-figures.ts';
+import { at, registerUsers, type BenchWorld } from './bench-world.ts';
 import type { OwnHomeserver } from './own-homeserver.ts';
 import { row, type Row } from './rows.ts';
 import { timed } from './stats.ts';
@@ -11,6 +9,7 @@ import { timed } from './stats.ts';
 const WARM = 1000;
 const COUNTED = 3000;
 const AT_ONCE = 8;
+const SENT = 1000;
 const NEWCOMERS = 40;
 const UNREAD = 1000;
 /** Sessions report their statements at most once a second. */
@@ -20,7 +19,7 @@ type Path = (index: number) => string;
 
 /** What each request of a reader costs: CPU time of our process and of PostgreSQL, and statements, none of which noise changes much. */
 export async function readCosts(own: OwnHomeserver, world: BenchWorld, only?: readonly string[]): Promise<Row[]> {
-  for (const name of ['createRoom', 'join', 'concurrentSend']) await FIGURES[name]?.(world);
+  await timed(SENT, 32, (i) => world.client.send(at(world.users, i), world.room, 'read by many'));
   const room = `/_matrix/client/v3/rooms/${encodeURIComponent(world.room)}`;
   const filter = (i: number) => encodeURIComponent(JSON.stringify({ account_data: { not_types: [`bench.${i}`] } }));
   const all: [string, Path][] = [
@@ -40,25 +39,16 @@ export async function readCosts(own: OwnHomeserver, world: BenchWorld, only?: re
 
 /** Initial syncs of users who have had none, in a room with much that they have not read. */
 async function newcomersCost(own: OwnHomeserver, { client, room, users }: BenchWorld): Promise<Row[]> {
-  const newcomers: BenchUser[] = [];
-  await timed(NEWCOMERS, 4, async () => {
-    newcomers.push(await client.register());
-  });
+  const newcomers = await registerUsers(client, NEWCOMERS);
   await timed(NEWCOMERS, 4, (i) => client.join(at(newcomers, i), room));
   await timed(UNREAD, 16, (i) => client.send(at(users, i), room, 'unread'));
-  const before = await cpuOf(own);
+  const before = await own.cpu();
   await timed(NEWCOMERS, 4, (i) => client.sync(at(newcomers, i), undefined, 0));
-  const after = await cpuOf(own);
+  const after = await own.cpu();
   return [
     row('first initial sync: process', (after.process - before.process) / NEWCOMERS, 'ms'),
     row('first initial sync: PostgreSQL', (after.database - before.database) / NEWCOMERS, 'ms'),
   ];
-}
-
-function at(users: readonly BenchUser[], index: number): BenchUser {
-  const user = users[index % users.length];
-  if (user === undefined) throw new Error('no users');
-  return user;
 }
 
 interface Measured {
@@ -70,14 +60,14 @@ interface Measured {
 async function costOf(name: string, path: Path, { own, world, database }: Measured): Promise<Row[]> {
   process.stderr.write(`measuring the cost of ${name}\n`);
   const ask = (count: number) => timed(count, AT_ONCE, (i) => world.client.read(path(i), at(world.users, i)));
-  const cold = await cpuOf(own);
+  const cold = await own.cpu();
   await ask(100);
-  const first = await cpuOf(own);
+  const first = await own.cpu();
   await ask(WARM);
   await pause(REPORTED_MS);
-  const [before, statements] = [await cpuOf(own), await statementsOf(database)];
+  const [before, statements] = [await own.cpu(), await statementsOf(database)];
   await ask(COUNTED);
-  const after = await cpuOf(own);
+  const after = await own.cpu();
   await pause(REPORTED_MS);
   const more = (await statementsOf(database)) - statements;
   return [
@@ -99,27 +89,4 @@ async function statementsOf(database: pg.Client): Promise<number> {
     'select xact_commit as count from pg_stat_database where datname = current_database()',
   );
   return Number(rows[0]?.count ?? Number.NaN);
-}
-
-/** CPU time so far, ms. */
-async function cpuOf({ pid, postmaster }: OwnHomeserver): Promise<{ process: number; database: number }> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const parents = await Promise.all(pids.map(async (other) => [other, await parentOf(other)] as const));
-  const servers = parents.filter(([, parent]) => parent === postmaster).map(([server]) => server);
-  const times = await Promise.all(servers.map(timeOf));
-  return { process: await timeOf(pid), database: times.reduce((sum, time) => sum + time, 0) };
-}
-
-async function parentOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-}
-
-/** Of all threads of a process. */
-async function timeOf(pid: number): Promise<number> {
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-  const times = await Promise.all(
-    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0')),
-  );
-  return times.reduce((sum, text) => sum + Number(text.split(' ')[0]) / 1e6, 0);
 }

@@ -10,6 +10,8 @@ export interface Row {
   /** The peer's figure in the same run, and ours as a multiple of it. */
   peer?: number | undefined;
   ratio?: number | undefined;
+  /** CPU time of one call by who spent it, ms: tells who is the limit. */
+  cpu?: Readonly<Record<string, number | undefined>> | undefined;
 }
 
 export function row(name: string, value: number, unit: string, target?: string): Row {
@@ -21,11 +23,15 @@ function meets(value: number, target: string): boolean {
   return comparison === '<=' ? value <= Number(bound) : value >= Number(bound);
 }
 
+/** Who spent CPU time, in the order of the columns. */
+const SPENDERS = ['load', 'server', 'database'];
+
 const number = (value: number | undefined): string =>
   value === undefined ? '' : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 export function printRows(rows: readonly Row[]): void {
   const withPeer = rows.some((r) => r.peer !== undefined);
+  const spenders = SPENDERS.filter((who) => rows.some((r) => r.cpu?.[who] !== undefined));
   const cells = rows.map((r) => [
     r.name,
     number(r.value),
@@ -33,8 +39,17 @@ export function printRows(rows: readonly Row[]): void {
     r.target ?? '',
     r.target === undefined ? '' : r.ok ? 'ok' : 'MISSED',
     ...(withPeer ? [number(r.peer), number(r.ratio)] : []),
+    ...spenders.map((who) => r.cpu?.[who]?.toFixed(3) ?? ''),
   ]);
-  const head = ['figure', 'value', 'unit', 'target', '', ...(withPeer ? ['peer', 'ratio'] : [])];
+  const head = [
+    'figure',
+    'value',
+    'unit',
+    'target',
+    '',
+    ...(withPeer ? ['peer', 'ratio'] : []),
+    ...spenders.map((who) => `${who} ms`),
+  ];
   const table = [head, ...cells];
   const widths = head.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
   for (const line of table) {
