@@ -107,6 +107,59 @@ test('messages notify, mentions highlight; notices, edits, reactions, own and re
   expect(await unread()).toEqual([0, 0]);
 });
 
+/** Gives Bob a name, and waits until the room knows it. */
+async function rename(displayname: string): Promise<void> {
+  await bob.request('PUT', `/profile/${bob.userId}/displayname`, { displayname });
+  await waitFor(async () => (await nameOfBob()) === displayname || undefined, { what: 'the name' });
+}
+
+test('a text that names the user or the room is a mention, unless it says itself who is mentioned', async () => {
+  const reader = new SyncReader(server, bob);
+  await rename('Bob the Builder');
+  await reader.next();
+  const next = async () => countOf((await reader.next({ timeout: 20_000 })).rooms.join[roomId]?.unread_notifications);
+  for (const body of ['nothing', 'hello bob the builder!', `${bob.userId}: look`, 'hello @room']) {
+    await send({ body });
+    await next();
+  }
+  expect(await unread()).toEqual([4, 3]);
+  await send({ body: 'hello Bob the Builder', 'm.mentions': {} });
+  expect(await next()).toEqual([5, 3]);
+  await rename('Somebody');
+  expect(await unread()).toEqual([5, 3]);
+  await send({ body: 'hello Bob the Builder' });
+  await send({ body: 'hello somebody' });
+  expect(await unread()).toEqual([7, 4]);
+  const list = z.object({
+    notifications: z.array(z.object({ event: z.looseObject({ content: z.object({ body: z.string() }) }) })),
+  });
+  const highlights = list.parse(await bob.get('/notifications?only=highlight')).notifications;
+  expect(highlights.map(({ event }) => event.content.body)).toEqual([
+    'hello somebody',
+    'hello @room',
+    `${bob.userId}: look`,
+    'hello bob the builder!',
+  ]);
+  for (const rule of [
+    'override/.m.rule.contains_display_name',
+    'override/.m.rule.roomnotif',
+    'content/.m.rule.contains_user_name',
+  ])
+    await bob.request('PUT', `/pushrules/global/${rule}/enabled`, { enabled: false });
+  expect(await unread()).toEqual([7, 0]);
+});
+
+test('a text that names somebody is found among many of the same sender, by each reader', async () => {
+  const carol = await newClient(server);
+  await carol.join(roomId);
+  await sendMany(20);
+  await send({ body: `${bob.userId}: and you?` });
+  await sendMany(20);
+  expect(await unread(carol)).toEqual([41, 0]);
+  expect(await unread()).toEqual([41, 1]);
+  expect(await unread(carol)).toEqual([41, 0]);
+});
+
 test('nobody without the power notifies the whole room; what counts is the power at the event', async () => {
   const carol = await newClient(server);
   await carol.join(roomId);
