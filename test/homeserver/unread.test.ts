@@ -238,6 +238,20 @@ test('the count comes with the event, and with a change of the rules or of the i
   expect(await next(() => true)).toEqual([0, 0]);
 });
 
+test('what is read at another device is told also to one that wants no receipts', async () => {
+  const reader = new SyncReader(server, bob);
+  const filter = { room: { ephemeral: { types: [] } } };
+  const next = async () => countOf((await reader.next({ filter })).rooms.join[roomId]?.unread_notifications);
+  const eventId = await send({});
+  expect(await next()).toEqual([1, 0]);
+  await read(eventId, 'm.read.private');
+  expect(await next()).toEqual([0, 0]);
+  const own = await send({}, 'm.room.message', bob);
+  expect(await next()).toEqual([0, 0]);
+  await alice.request('POST', `/rooms/${roomId}/receipt/m.read/${own}`, {});
+  expect(await next()).toEqual([undefined, undefined]);
+});
+
 test('rules of the own making decide: of senders, rooms, names, member counts; notices too once their rule is off', async () => {
   await send({ msgtype: 'm.notice' });
   await send({ body: 'hi Robert!' });
