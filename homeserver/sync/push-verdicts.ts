@@ -34,7 +34,7 @@ export async function judgeEvents(
   const verdicts = new Map<number, PushVerdict>();
   const isKnown = (event: PushCandidate) => isJudgedByKind(event, rules);
   const rows = events.every(isKnown) ? NO_ROWS : new Map(atHand.map((row) => [row.event_no, row]));
-  const texts = rules.compiled.readsTexts ? events.filter(isUnmarkedText) : [];
+  const texts = events.filter((event) => isJudgedByTexts(event, rules));
   const naming = await findNaming(session, texts, rows);
   const unseen: PushCandidate[] = [];
   const judgePlain = plainJudge(rules);
@@ -44,7 +44,7 @@ export async function judgeEvents(
   }
   for (let at = 0; at < unseen.length; at += LOOKED_INTO_AT_ONCE) {
     const some = unseen.slice(at, at + LOOKED_INTO_AT_ONCE);
-    await judgeUnseen(session, rules, { events: some, rows, naming, verdicts });
+    await judgeUnseen(session, rules, { events: some, rows, verdicts });
   }
   return verdicts;
 }
@@ -96,15 +96,19 @@ function plainJudge({ compiled }: LoadedPushRules) {
 interface Unseen {
   readonly events: readonly PushCandidate[];
   readonly rows: ReadonlyMap<number, TimelineRow>;
-  /** Texts with names in them. */
-  readonly naming: ReadonlySet<number>;
   readonly verdicts: Map<number, PushVerdict>;
 }
 
 async function judgeUnseen(session: Session, rules: LoadedPushRules, unseen: Unseen): Promise<void> {
   const seen = await lookInto(session, unseen);
-  const { displayName, power } = rules.compiled.needs;
-  const { naming, verdicts } = unseen;
+  const { needs, readsTexts } = rules.compiled;
+  const { displayName, power } = needs;
+  const texts = readsTexts ? seen.filter(({ candidate }) => isUnmarkedText(candidate)) : [];
+  const naming = await findNaming(
+    session,
+    texts.map(({ candidate }) => candidate),
+    new Map(texts.map(({ row }) => [row.event_no, row])),
+  );
   const isAsking = ({ row, event }: Seen) =>
     displayName || power || naming.has(row.event_no) || propertyAt(event, MENTIONS_ROOM) === true;
   const wanted = new Map(seen.filter(isAsking).map(({ row, candidate }) => [row.state_before, candidate.room.rules]));
@@ -115,7 +119,7 @@ async function judgeUnseen(session: Session, rules: LoadedPushRules, unseen: Uns
   for (const { row, event, candidate } of seen) {
     const known: PushFacts = facts.get(row.state_before) ?? NO_FACTS;
     const context = { ...known, memberCount: candidate.room.joined };
-    set(verdicts, row.event_no, rules.compiled.judge({ event, context }));
+    set(unseen.verdicts, row.event_no, rules.compiled.judge({ event, context }));
   }
 }
 

@@ -130,6 +130,9 @@ test('a text that names the user or the room is a mention, unless it says itself
   await send({ body: 'hello Bob the Builder' });
   await send({ body: 'hello somebody' });
   expect(await unread()).toEqual([7, 4]);
+  // A rule of their own that looks into messages changes nothing of it.
+  await setRule('content', 'word', { pattern: 'nowhere', actions: ['notify'] });
+  expect(await unread()).toEqual([7, 4]);
   const list = z.object({
     notifications: z.array(z.object({ event: z.looseObject({ content: z.object({ body: z.string() }) }) })),
   });
