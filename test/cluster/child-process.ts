@@ -17,12 +17,17 @@ export interface ServerProcess {
 const STOP_TIMEOUT_MS = 10_000;
 
 /** Starts a server with its output in a file. Where Linux can do it, it dies with us even if we are killed. */
-export async function startServer(command: string, args: readonly string[], logFile: string): Promise<ServerProcess> {
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  logFile: string,
+  environment: Record<string, string> = {},
+): Promise<ServerProcess> {
   const log = openSync(logFile, 'a');
   const setpriv = findProgram('setpriv');
   const [program, words] =
     setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
-  const child = spawn(program, words, { stdio: ['ignore', log, log], env: childEnvironment() });
+  const child = spawn(program, words, { stdio: ['ignore', log, log], env: childEnvironment(environment) });
   await once(child, 'spawn').finally(() => closeSync(log));
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} has no process id`);
