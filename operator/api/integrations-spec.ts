@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { SecretKeyRef, openObject } from './fields.ts';
+import { openObject } from './fields.ts';
 import { hostName } from './exposure-spec.ts';
+import { TurnSpec } from './turn-spec.ts';
 
 /** Version of Element Web that is served when the spec names none. */
 export const ELEMENT_WEB_VERSION = '1.12.28';
@@ -26,30 +27,6 @@ const ElementWeb = z
   })
   .describe('Element Web, a client for browsers, that knows this server.');
 
-const Turn = z
-  .object({
-    external: z
-      .object({
-        uris: z
-          .array(
-            z
-              .string()
-              .min(6)
-              .max(512)
-              .regex(/^turns?:/)
-              .describe('A TURN URI.'),
-          )
-          .min(1)
-          .max(16)
-          .describe('Such as turn:turn.example.org:3478?transport=udp or turns:turn.example.org:443.'),
-        secretRef: SecretKeyRef(
-          'The secret that the TURN server shares with this server (coturn: static-auth-secret).',
-        ),
-      })
-      .describe('A TURN server that somebody else runs.'),
-  })
-  .describe('TURN for calls: clients get time-limited credentials.');
-
 const Rtc = z
   .object({
     external: z
@@ -67,7 +44,7 @@ const Rtc = z
 
 /** `spec.integrations`. */
 export const IntegrationsSpec = z
-  .object({ elementWeb: ElementWeb.optional(), turn: Turn.optional(), rtc: Rtc.optional() })
+  .object({ elementWeb: ElementWeb.optional(), turn: TurnSpec.optional(), rtc: Rtc.optional() })
   .describe('What stands beside the server.');
 
 export type IntegrationsSpec = z.infer<typeof IntegrationsSpec>;

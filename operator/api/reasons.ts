@@ -46,6 +46,11 @@ export const REASONS = {
     'The controller of the Ingress or of the Gateway has not taken the route yet.',
     'Wait. If it stays, check that the class or the Gateway exists and that its controller reports addresses.',
   ),
+  AddressPending: entry(
+    'progress',
+    'The load balancer of a Service has no IP address yet.',
+    'Wait. If it stays, the cluster makes no load balancers, or makes them with a host name only: see the message.',
+  ),
 
   Restoring: entry('progress', 'A Job is filling the new database from a backup.', wait),
   NeverRun: entry(

@@ -1,34 +1,8 @@
 import { BlockList, isIP } from 'node:net';
-
-/**
- * IPv4 addresses that are not of the public internet: this host, private and shared (carrier NAT) networks, loopback,
- * link-local with the metadata services of clouds, documentation, benchmarks, 6to4 relays, multicast and the rest.
- * IANA IPv4 Special-Purpose Address Registry.
- */
-const NOT_PUBLIC_4 = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.0.2.0/24',
-  '192.88.99.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-];
-/** The only IPv6 addresses that are public; loopback, link-local, unique local, mapped, NAT64 and multicast lie outside. */
-const PUBLIC_6 = ['2000::/3'];
-/** Within it: protocol assignments with Teredo, documentation, and 6to4, which carries an IPv4 address. */
-const NOT_PUBLIC_6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
+import { NOT_PUBLIC_4, NOT_PUBLIC_6, PUBLIC_6 } from '../resources/special-networks.ts';
 
 const notPublic = blockList([...NOT_PUBLIC_4, ...NOT_PUBLIC_6]);
-const public6 = blockList(PUBLIC_6);
+const public6 = blockList([PUBLIC_6]);
 
 /** Says of an IP address whether it may be connected to: a public one, or one inside `allowed` (CIDRs). */
 export function createAddressPolicy(allowed: readonly string[]): (address: string) => boolean {

@@ -41,7 +41,8 @@ async function readChild(ctx: StepContext, { resource, manifest }: ChildTarget):
   return object === undefined ? undefined : childCopy(object, MANAGERS.children);
 }
 
-function checkOwner({ owner }: StepContext, kind: string, found: ChildCopy): void {
+/** Throws unless an object with the name of one of our children is ours. */
+export function checkOwner({ owner }: StepContext, kind: string, found: ChildCopy): void {
   if (found.ownerUid === owner.uid) return;
   const object = `${kind} ${owner.namespace}/${found.name}`;
   if (found.labels[HOMESERVER_LABEL] === owner.name && found.ownerUid !== undefined) {

@@ -13,8 +13,8 @@ import type { HomeserverCopy } from './homeserver-copy.ts';
 import { homeserverCopy, referencedSecrets } from './homeserver-copy.ts';
 import type { OwnedKind } from './kinds.ts';
 import { KINDS, OWNED_KINDS } from './kinds.ts';
-import type { HttpRouteCopy, IngressCopy } from './route-copies.ts';
-import { httpRouteCopy, ingressCopy } from './route-copies.ts';
+import type { HttpRouteCopy, IngressCopy, ServiceCopy } from './route-copies.ts';
+import { httpRouteCopy, ingressCopy, serviceCopy } from './route-copies.ts';
 
 /** Copies of one kind over all watched namespaces. */
 export interface Cache<Kept> {
@@ -33,6 +33,7 @@ export interface Caches {
   readonly deployments: Cache<DeploymentCopy>;
   readonly jobs: Cache<JobCopy>;
   readonly claims: Cache<ClaimCopy>;
+  readonly services: Cache<ServiceCopy>;
   readonly ingresses: Cache<IngressCopy>;
   readonly httpRoutes: Cache<HttpRouteCopy>;
   /** The cache of any owned kind, those above included. */
@@ -167,12 +168,14 @@ function ownedCaches(
   const deployments = watchChildren(OWNED_KINDS.deployment, deploymentCopy);
   const jobs = watchChildren(OWNED_KINDS.job, jobCopy);
   const claims = watchChildren(OWNED_KINDS.persistentVolumeClaim, claimCopy);
+  const services = watchChildren(OWNED_KINDS.service, serviceCopy);
   const ingresses = watchChildren(OWNED_KINDS.ingress, ingressCopy);
   const httpRoutes = watchChildren(OWNED_KINDS.httpRoute, httpRouteCopy);
   const byKind = new Map<OwnedKind, Cache<ChildCopy>>([
     [OWNED_KINDS.deployment, deployments],
     [OWNED_KINDS.job, jobs],
     [OWNED_KINDS.persistentVolumeClaim, claims],
+    [OWNED_KINDS.service, services],
     [OWNED_KINDS.ingress, ingresses],
     [OWNED_KINDS.httpRoute, httpRoutes],
   ]);
@@ -183,7 +186,7 @@ function ownedCaches(
     if (cache === undefined) throw new TypeError(`${kind.kind} is not in the table of owned kinds`);
     return cache;
   };
-  return { deployments, jobs, claims, ingresses, httpRoutes, owned };
+  return { deployments, jobs, claims, services, ingresses, httpRoutes, owned };
 }
 
 type WatchKind<Kept> = Pick<ReflectorOptions<Kept>, 'resource' | 'keep' | 'keysOf' | 'termsOf' | 'labelSelector'>;

@@ -8,16 +8,23 @@ import { applyChild } from './apply-child.ts';
 import { digestOf, stableJson } from './digest.ts';
 import type { Child } from './ensure-children.ts';
 import { ensureChildren } from './ensure-children.ts';
+import { ensureTurn } from './ensure-turn.ts';
 import { KINDS, OPENSHIFT_MARK, OWNED_KINDS } from './kinds.ts';
+import { podsProblem } from './pods-problem.ts';
 import { httpRouteProblem, ingressProblem, kindsNotServed } from './route-state.ts';
 import type { StepContext, StepResult } from './step.ts';
-import { blocked, done, waiting } from './step.ts';
+import { blocked, done, runStep } from './step.ts';
 
-/** How soon to look again at pods; the watch of the Deployment is usually faster. In ms. */
-const ROLLOUT_LOOK_MS = 10_000;
-
-/** What stands beside the server. TURN and RTC are in the server's own configuration; Element Web has pods of its own. */
+/** What stands beside the server, each part whatever became of the others. What somebody else runs is only in the configuration. */
 export async function ensureIntegrations(ctx: StepContext): Promise<StepResult<undefined>> {
+  const elementWeb = await runStep(ctx, 'element-web', () => ensureElementWeb(ctx));
+  const turn = await runStep(ctx, 'turn', () => ensureTurn(ctx));
+  if (elementWeb.state !== 'done') return elementWeb;
+  if (turn.state !== 'done') return turn;
+  return done(undefined, describe(ctx, turn.value));
+}
+
+async function ensureElementWeb(ctx: StepContext): Promise<StepResult<undefined>> {
   const { spec } = ctx.homeserver;
   const isWanted = spec.integrations?.elementWeb !== undefined;
   const baseUrl = publicBaseUrl(spec);
@@ -30,8 +37,8 @@ export async function ensureIntegrations(ctx: StepContext): Promise<StepResult<u
   await ensureConfigMap(ctx, configMap);
   const lacking = await ensureChildren(ctx, wantedChildren(ctx, configMap));
   if (lacking.length > 0) return kindsNotServed(lacking);
-  if (!isWanted) return done(undefined, describe(ctx));
-  return podsProblem(ctx) ?? routeProblem(ctx) ?? done(undefined, describe(ctx));
+  if (!isWanted) return done(undefined);
+  return podsProblem(ctx, ctx.names.elementWeb, 'Element Web') ?? routeProblem(ctx) ?? done(undefined);
 }
 
 function buildConfigMap({ owner, homeserver }: StepContext, baseUrl: string | undefined): Manifest | undefined {
@@ -73,17 +80,6 @@ function buildDeployment({ env, owner, homeserver }: StepContext, configMap: Man
   return elementWebDeployment({ owner, wanted, configChecksum, userIsGiven: env.discovery.serves(OPENSHIFT_MARK) });
 }
 
-function podsProblem({ env, owner, names }: StepContext): StepResult<undefined> | undefined {
-  const { namespace } = owner;
-  const found = env.caches.deployments.get(objectKey({ namespace, name: names.elementWeb }));
-  const isCurrent = found !== undefined && found.observedGeneration >= (found.generation ?? 0);
-  if (isCurrent && found.updatedReplicas > 0 && found.readyReplicas >= found.replicas) return undefined;
-  if (found?.failure !== undefined) {
-    return blocked('RolloutFailed', `Element Web: ${found.failure}; see kubectl -n ${namespace} describe pods`);
-  }
-  return waiting('Rolling', 'the pod of Element Web is not ready yet', ROLLOUT_LOOK_MS);
-}
-
 function routeProblem(ctx: StepContext): StepResult<undefined> | undefined {
   const { exposure } = ctx.homeserver.spec;
   if (exposure?.ingress !== undefined) return ingressProblem(ctx, ctx.names.elementWeb);
@@ -91,9 +87,8 @@ function routeProblem(ctx: StepContext): StepResult<undefined> | undefined {
   return httpRouteProblem(ctx, ctx.names.elementWeb, exposure.gateway.parentRefs);
 }
 
-function describe({ owner, homeserver }: StepContext): string {
+function describe({ owner, homeserver }: StepContext, turn: string | undefined): string {
   const { elementWeb, rtc } = endpointsOf(owner, homeserver.spec);
-  const turn = homeserver.spec.integrations?.turn?.external.uris[0];
   const parts = [
     elementWeb === undefined ? '' : `Element Web at ${elementWeb}`,
     turn === undefined ? '' : `TURN at ${turn}`,

@@ -1,4 +1,5 @@
 import { MatrixHomeserver } from '../api/matrix-homeserver.ts';
+import type { TurnSpec } from '../api/turn-spec.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
 import { objectKey } from '../runtime/kube-object.ts';
 
@@ -26,11 +27,15 @@ export function referencedSecrets({ spec }: MatrixHomeserver): string[] {
     database.tls.caSecretRef?.name,
     ...spec.signingKeys.keys.map(({ secretRef }) => secretRef?.name),
     secretsRef?.name,
-    integrations?.turn?.external.secretRef.name,
+    ...turnSecrets(integrations?.turn),
     ...configSecretRefs.map(({ name }) => name),
     ...storeSecrets(spec),
   ];
   return names.filter((name) => name !== undefined);
+}
+
+function turnSecrets(turn: TurnSpec | undefined): (string | undefined)[] {
+  return [turn?.external?.secretRef.name, turn?.managed?.tlsSecretName];
 }
 
 function storeSecrets({ media, backup, bootstrap }: MatrixHomeserver['spec']): (string | undefined)[] {

@@ -1,5 +1,7 @@
+import type { TurnSpec } from '../api/turn-spec.ts';
 import { mediaClaimName } from '../resources/media-claim.ts';
 import type { PodFiles } from '../resources/pod-template.ts';
+import { TURN_SECRET_KEY } from '../resources/turn-config.ts';
 import { keyedDigest } from './digest.ts';
 import type { Secrets } from './ensure-secrets.ts';
 import type { References } from './resolve-references.ts';
@@ -9,7 +11,6 @@ import type { StepContext } from './step.ts';
 export function podFiles(ctx: StepContext, configMap: string, { tls }: References): PodFiles {
   const { homeserver, names } = ctx;
   const { database, secretsRef, configSecretRefs, integrations } = homeserver.spec;
-  const turn = integrations?.turn?.external.secretRef;
   return {
     configMap,
     databaseSecret: database.existing?.secretRef.name ?? names.databaseSecret,
@@ -17,9 +18,15 @@ export function podFiles(ctx: StepContext, configMap: string, { tls }: Reference
     appSecret: secretsRef?.name ?? names.appSecret,
     keyringSecret: names.keyringSecret,
     extraSecrets: configSecretRefs?.map(({ name }) => name),
-    turnSecret: turn === undefined ? undefined : { secret: turn.name, key: turn.key },
+    turnSecret: turnSecretOf(integrations?.turn, names.turn),
     ...mediaFiles(ctx),
   };
+}
+
+function turnSecretOf(turn: TurnSpec | undefined, managedName: string): PodFiles['turnSecret'] {
+  if (turn?.managed !== undefined) return { secret: managedName, key: TURN_SECRET_KEY };
+  const ref = turn?.external?.secretRef;
+  return ref === undefined ? undefined : { secret: ref.name, key: ref.key };
 }
 
 function mediaFiles({ owner, homeserver }: StepContext): Pick<PodFiles, 'mediaClaim' | 'mediaCredentials'> {

@@ -2,6 +2,7 @@ import type { S3Location } from '../api/s3-location.ts';
 import type { DatabaseLogin, TlsSettings } from '../database/connect.ts';
 import { OperatorError } from '../errors.ts';
 import { readServerEntry } from './read-server-entry.ts';
+import { ensureTurnSecret } from './ensure-turn-secret.ts';
 import type { StepContext } from './step.ts';
 import { readSecret, withoutLineEnds } from './secret-data.ts';
 
@@ -35,9 +36,15 @@ async function readExtra(ctx: StepContext): Promise<string[]> {
     const values = await readKeys(ctx, name, []);
     parts.push(name, ...Object.entries(values).flat());
   }
-  const turn = ctx.homeserver.spec.integrations?.turn?.external.secretRef;
-  if (turn !== undefined) parts.push((await readKeys(ctx, turn.name, [turn.key]))[turn.key] ?? '');
-  return parts;
+  return [...parts, ...(await readTurnSecret(ctx))];
+}
+
+/** That of a managed TURN server is made, so that the replicas need not wait for the server. */
+async function readTurnSecret(ctx: StepContext): Promise<string[]> {
+  const { turn } = ctx.homeserver.spec.integrations ?? {};
+  if (turn?.managed !== undefined) return [(await ensureTurnSecret(ctx)).secret];
+  const ref = turn?.external?.secretRef;
+  return ref === undefined ? [] : [(await readKeys(ctx, ref.name, [ref.key]))[ref.key] ?? ''];
 }
 
 /** The administrator's login; undefined with `database.existing`. Errors: SecretMissing, ServerNotAllowed, KubeError. */

@@ -4,7 +4,7 @@ import { childCopy } from '../runtime/apply.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
 import { MANAGERS } from './kinds.ts';
 
-const IngressStatus = z.object({
+const LoadBalancerStatus = z.object({
   status: z
     .object({
       loadBalancer: z
@@ -23,8 +23,21 @@ export interface IngressCopy extends ChildCopy {
 }
 
 export function ingressCopy(object: KubeObject): IngressCopy {
-  const [first] = IngressStatus.parse(object).status?.loadBalancer?.ingress ?? [];
+  const [first] = LoadBalancerStatus.parse(object).status?.loadBalancer?.ingress ?? [];
   return { ...childCopy(object, MANAGERS.children), address: first?.ip ?? first?.hostname };
+}
+
+/** What is kept of a Service beside the usual: where its load balancer is reached, once somebody has written that. */
+export interface ServiceCopy extends ChildCopy {
+  readonly ip: string | undefined;
+  /** Of a load balancer that has no address of its own. */
+  readonly hostname: string | undefined;
+}
+
+export function serviceCopy(object: KubeObject): ServiceCopy {
+  const places = LoadBalancerStatus.parse(object).status?.loadBalancer?.ingress ?? [];
+  const first = (key: 'ip' | 'hostname') => places.map((place) => place[key]).find((text) => text !== undefined);
+  return { ...childCopy(object, MANAGERS.children), ip: first('ip'), hostname: first('hostname') };
 }
 
 const RouteCondition = z.object({

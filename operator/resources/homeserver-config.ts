@@ -4,6 +4,7 @@ import type { Spec } from '../api/matrix-homeserver.ts';
 import type { MediaSpec } from '../api/media-spec.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { exposureOf } from './exposure.ts';
+import { turnUris } from './turn-config.ts';
 
 /** `yaml` is the content of `homeserver.yaml`. */
 export type RenderedConfig =
@@ -61,12 +62,12 @@ function mediaPlace({ s3 }: MediaSpec) {
   };
 }
 
-/** TURN and RTC servers that others run; what a user says of them in `config` counts more. */
+/** TURN and RTC servers; what a user says of them in `config` counts more. */
 function calls({ integrations }: Pick<Spec, 'integrations'>) {
-  const turn = integrations?.turn?.external;
+  const uris = turnUris(integrations?.turn);
   const rtc = integrations?.rtc?.external;
   return {
-    ...(turn === undefined ? {} : { turn: { uris: turn.uris, secretFile: MOUNTS.turnSecretFile } }),
+    ...(uris === undefined ? {} : { turn: { uris, secretFile: MOUNTS.turnSecretFile } }),
     ...(rtc === undefined ? {} : { rtc: { livekitServiceUrl: rtc.url } }),
   };
 }

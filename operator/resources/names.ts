@@ -25,6 +25,8 @@ export function childNames(name: string) {
     elementWebTlsSecret: `${name}-element-web-tls`,
     /** Certificate of the public hosts, unless the spec names another. */
     tlsSecret: `${name}-tls`,
+    /** Everything of a managed TURN server. */
+    turn: `${name}-turn`,
     mediaClaim: `${name}-media`,
     databaseSecret: `${name}-db`,
     appSecret: `${name}-app`,

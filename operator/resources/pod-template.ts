@@ -1,5 +1,5 @@
 import { MOUNTS } from '../../homeserver/contract/layout.ts';
-import type { PodSpec } from '../api/pod-spec.ts';
+import type { ContainerResources, PodSpec } from '../api/pod-spec.ts';
 import { canonicalQuantity } from './canonical-quantity.ts';
 
 /** Where the pods of one resource find their files. */
@@ -108,7 +108,11 @@ function mediaCredentialsVolume({ mediaCredentials }: PodFiles) {
 
 /** Requests and limits of the container, from the spec or ours. */
 export function containerResources(pod: PodSpec | undefined) {
-  const { requests, limits } = pod?.resources ?? DEFAULT_RESOURCES;
+  return canonicalResources(pod?.resources ?? DEFAULT_RESOURCES);
+}
+
+/** As the API server gives them back. */
+export function canonicalResources({ requests, limits }: ContainerResources) {
   return withoutUndefined({ requests: canonical(requests), limits: canonical(limits) });
 }
 

@@ -2,6 +2,7 @@ import { GROUP } from '../api/matrix-homeserver.ts';
 import { ownedMetadata, protectedLabels, retainedMetadata } from './labels.ts';
 import type { Manifest, Owner } from './manifest.ts';
 import { childNames } from './names.ts';
+import { turnMetadata } from './turn-server.ts';
 
 /** On `<n>-db` once the database was there: from then on a missing database is lost, never made again. */
 export const PROVISIONED_ANNOTATION = `${GROUP}/provisioned`;
@@ -52,6 +53,11 @@ export function keySecret(input: RetainedInput & { readonly key: string }): Mani
 /** `<n>-keyring`: what the replicas read; made again from the keys at any time, so it goes away with the resource. */
 export function keyringSecret(owner: Owner, text: string): Manifest {
   return secret(ownedMetadata(owner, childNames(owner.name).keyringSecret), { 'keyring.json': text });
+}
+
+/** `<n>-turn`: what a managed TURN server shares with the replicas and, once it has an address, its configuration. */
+export function turnSecret(owner: Owner, data: Readonly<Record<string, string>>): Manifest {
+  return secret(turnMetadata(owner), data);
 }
 
 function toBase64(text: string): string {

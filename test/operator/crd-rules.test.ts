@@ -5,6 +5,7 @@ import type { Manifest } from '../../operator/runtime/kube-object.ts';
 import { MEDIA_CASES, type RuleCase } from './support/media-rule-cases.ts';
 import type { Stage } from './support/stage.ts';
 import { homeserverManifest, openStage } from './support/stage.ts';
+import { TURN_CASES } from './support/turn-rule-cases.ts';
 
 let stage: Stage;
 let namespace: string;
@@ -225,11 +226,7 @@ const CASES: RuleCase[] = [
     refused: 'may not be more than maxReplicas',
   },
   ...MEDIA_CASES,
-  {
-    name: 'a TURN URI of another scheme is refused',
-    spec: { integrations: { turn: { external: { uris: ['https://x'], secretRef: { name: 't', key: 'k' } } } } },
-    refused: 'uris[0]',
-  },
+  ...TURN_CASES,
   { name: 'Element Web without a host is refused', spec: { integrations: { elementWeb: {} } }, refused: 'host' },
   { name: 'an unknown networkPolicy.mode is refused', spec: { networkPolicy: { mode: 'On' } }, refused: 'Unsupported' },
   {

@@ -3,7 +3,15 @@ import { KINDS } from '../../operator/reconcile/kinds.ts';
 import type { Resource } from '../../operator/runtime/kube-object.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { Stage } from './support/stage.ts';
-import { applyHomeserver, conditionOf, openStage, waitCondition, waitReady, writeSecret } from './support/stage.ts';
+import {
+  applyHomeserver,
+  conditionOf,
+  openStage,
+  readHomeserver,
+  waitCondition,
+  waitReady,
+  writeSecret,
+} from './support/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -80,6 +88,88 @@ test('the secret of TURN is mounted for the server; while it is missing that is 
   expect(pods).toContain('"secretName":"turn"');
   expect(pods).not.toContain('north');
 });
+
+const TURN = 'chat-turn';
+const TURN_KINDS = [KINDS.deployment, KINDS.service, KINDS.networkPolicy, KINDS.secret];
+const readTurn = (resource: Resource, namespace: string) => stage.client.get(resource, { namespace, name: TURN });
+const managed = { host: 'turn.example.org', relayPorts: { min: 20_000, max: 20_003 } };
+
+test('a TURN server is made as far as can be without an address, then with it; its secret stays, and all of it goes when not wanted', async () => {
+  const namespace = await stage.namespace();
+  await applyHomeserver(stage, namespace, { integrations: { turn: { managed } } });
+  const type = 'IntegrationsReady';
+  const before = await waitCondition(stage, namespace, { type, status: 'False', reason: 'AddressPending' });
+  expect(conditionOf(before, type)?.message).toContain('Service chat-turn has no address yet');
+  expect(await readTurn(KINDS.deployment, namespace)).toBeUndefined();
+
+  stage.actors.behaviour.balancesAt = { hostname: 'lb.example.net' };
+  await waitFor(
+    async () => conditionOf(await readHomeserver(stage, namespace), type)?.message.includes('lb.example.net'),
+    {
+      what: 'the host name to be told',
+    },
+  );
+  stage.actors.behaviour.balancesAt = { ip: '203.0.113.7' };
+  const ready = await waitReady(stage, namespace);
+  expect(conditionOf(ready, type)?.message).toBe('TURN at turn.example.org (203.0.113.7)');
+  const secret = JSON.stringify((await readTurn(KINDS.secret, namespace))?.['data']);
+  const deployment = JSON.stringify(await readTurn(KINDS.deployment, namespace));
+  expect(deployment).toContain('--external-ip=203.0.113.7/$(POD_IP)');
+  const replicas = await stage.client.get(KINDS.deployment, { namespace, name: 'chat' });
+  expect(JSON.stringify(replicas)).toContain('"secretName":"chat-turn"');
+
+  for (const resource of [KINDS.deployment, KINDS.networkPolicy]) {
+    await stage.client.delete(resource, { namespace, name: TURN });
+    await waitFor(() => readTurn(resource, namespace), { what: `the ${resource.kind} to come back` });
+  }
+  await applyHomeserver(stage, namespace, {
+    integrations: { turn: { managed: { ...managed, externalIP: '203.0.113.9' } } },
+  });
+  expect(conditionOf(await waitReady(stage, namespace), type)?.message).toContain('203.0.113.9');
+  expect(JSON.stringify((await readTurn(KINDS.secret, namespace))?.['data'])).toBe(secret);
+
+  const external = { uris: ['turn:turn.example.net'], secretRef: { name: 'turn', key: 'secret' } };
+  await writeSecret(stage.client, { namespace, name: 'turn' }, { secret: 'north' });
+  await applyHomeserver(stage, namespace, { integrations: { turn: { external } } });
+  await waitReady(stage, namespace);
+  expect(await Promise.all(TURN_KINDS.map((kind) => readTurn(kind, namespace)))).toEqual(
+    TURN_KINDS.map(() => undefined),
+  );
+});
+
+test('a lost secret of the TURN server is made again for both sides; one of somebody else, and a missing certificate, are told', async () => {
+  stage.actors.behaviour.balancesAt = { ip: '203.0.113.7' };
+  const namespace = await stage.namespace();
+  await writeSecret(stage.client, { namespace, name: TURN }, { mine: 'yes' });
+  const tls = { ...managed, tlsSecretName: 'turn-tls' };
+  await applyHomeserver(stage, namespace, { integrations: { turn: { managed: tls } } });
+  await waitCondition(stage, namespace, { type: 'SecretsReady', status: 'False', reason: 'ObjectConflict' });
+  await stage.client.delete(KINDS.secret, { namespace, name: TURN });
+  const view = await waitCondition(stage, namespace, {
+    type: 'IntegrationsReady',
+    status: 'False',
+    reason: 'SecretMissing',
+  });
+  expect(conditionOf(view, 'IntegrationsReady')?.message).toContain('tls.crt');
+  await writeSecret(stage.client, { namespace, name: 'turn-tls' }, { 'tls.crt': 'one', 'tls.key': 'two' });
+  await waitReady(stage, namespace);
+
+  const sums = () => Promise.all([TURN, 'chat'].map((name) => sumsOf(namespace, name)));
+  const [turn, chat] = await sums();
+  await stage.client.delete(KINDS.secret, { namespace, name: TURN });
+  await waitFor(
+    async () => {
+      const [newTurn, newChat] = await sums();
+      return newTurn !== turn && newChat !== chat;
+    },
+    { what: 'both to be rolled' },
+  );
+});
+
+async function sumsOf(namespace: string, name: string): Promise<string> {
+  const found = JSON.stringify(await stage.client.get(KINDS.deployment, { namespace, name }));
+  return [...found.matchAll(/"matrix-operator.dev\/[a-z]+-checksum":"[0-9a-f]+"/g)].join();
+}
 
 function checksum(deployment: string): string {
   return /"matrix-operator.dev\/config-checksum":"([0-9a-f]+)"/.exec(deployment)?.[1] ?? '';

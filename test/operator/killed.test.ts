@@ -10,6 +10,8 @@ import type { Stage } from './support/stage.ts';
 import { applyHomeserver, conditionOf, openStage, readHomeserver, waitReady } from './support/stage.ts';
 
 const MAX_LIVES = 60;
+const TURN = { host: 'turn.example.org', externalIP: '203.0.113.7', relayPorts: { min: 20_000, max: 20_001 } };
+const SPEC = { replicas: 2, integrations: { turn: { managed: TURN } } };
 
 let stage: Stage;
 let folder: string;
@@ -35,12 +37,12 @@ test('killed after every single write it makes, the operator still arrives at th
 }, async () => {
   const [whole, killed] = [await stage.namespace(), await stage.namespace()];
   const operator = await stage.startOperator();
-  await applyHomeserver(stage, whole, { replicas: 2 });
+  await applyHomeserver(stage, whole, SPEC);
   await waitReady(stage, whole);
   const expected = await endState(stage, whole);
   await operator.stop();
 
-  await applyHomeserver(stage, killed, { replicas: 2 });
+  await applyHomeserver(stage, killed, SPEC);
   const writes = await liveUntil({ namespace: killed, proxy, folder }, () => isReady(killed), MAX_LIVES);
   expect(writes.length).toBeGreaterThan(10);
   expect(await endState(stage, killed)).toBe(expected);

@@ -4,7 +4,7 @@ import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { installHttpRoutes, installKind } from './support/foreign-kinds.ts';
 import type { RunningOperator, Stage } from './support/stage.ts';
-import { applyHomeserver, listChildren, openStage, readHomeserver, waitReady } from './support/stage.ts';
+import { applyHomeserver, listChildren, openStage, readHomeserver, waitReady, writeSecret } from './support/stage.ts';
 
 /** Every field that goes into a child, written as people write it and not as the API server gives it back. */
 const RICH = {
@@ -57,6 +57,20 @@ const PLAIN = {
   backup: { schedule: '@daily', s3: { bucket: 'backups' }, drillSchedule: '@weekly' },
   media: { s3: { bucket: 'files' } },
   federation: { mode: 'Disabled', selfCheck: 'Off' },
+  integrations: { turn: { managed: { host: 'turn.example.org' } } },
+};
+
+/** A TURN server with everything that it can have. */
+const TURN = {
+  host: 'turn.example.org',
+  serviceAnnotations: { 'example.org/pool': 'public' },
+  externalIP: '203.0.113.9',
+  relayPorts: { min: 20_000, max: 20_003 },
+  tlsSecretName: 'turn-tls',
+  allowedPeers: ['10.0.0.0/8', 'fd00::/8'],
+  deniedPeers: ['11.0.0.0/8', '2a00:1::/32', 'fd00:1::/32'],
+  image: 'registry.example.org/coturn:1',
+  resources: { requests: { cpu: '0.5' }, limits: { memory: '1024Mi' } },
 };
 
 const ROUTES = [
@@ -66,7 +80,11 @@ const ROUTES = [
   { gateway: { parentRefs: [{ name: 'public', sectionName: 'https', port: 443 }, { name: 'inner' }] } },
 ];
 
-const SPECS = [...ROUTES.map((exposure) => ({ ...RICH, exposure })), PLAIN];
+const SPECS = [
+  ...ROUTES.map((exposure) => ({ ...RICH, exposure })),
+  PLAIN,
+  { integrations: { turn: { managed: TURN } }, networkPolicy: { mode: 'Managed' } },
+];
 
 let stage: Stage;
 const namespaces: string[] = [];
@@ -75,10 +93,12 @@ beforeAll(async () => {
   await installHttpRoutes(stage.client);
   await installKind(stage.client, KINDS.serviceMonitor);
   stage.actors.behaviour.servesRoutes = true;
+  stage.actors.behaviour.balancesAt = { ip: '203.0.113.7' };
   const operator = await stage.startOperator();
   for (const spec of SPECS) {
     const namespace = await stage.namespace();
     namespaces.push(namespace);
+    await writeSecret(stage.client, { namespace, name: 'turn-tls' }, { 'tls.crt': 'one', 'tls.key': 'two' });
     await applyHomeserver(stage, namespace, spec);
   }
   for (const namespace of namespaces) await waitReady(stage, namespace);

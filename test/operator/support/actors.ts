@@ -18,6 +18,8 @@ const RETRY_MS = 100;
 /** How often replicas say that they live. */
 const HEARTBEAT_MS = 1000;
 const ROUTES_EVERY_MS = 100;
+/** Components whose Deployments are no homeservers. */
+const BESIDE = ['element-web', 'turn'];
 const OURS = 'matrix-operator.dev/homeserver';
 const BACKOFF = { minMs: 50, maxMs: 500, jitter: 0.2 };
 
@@ -39,6 +41,8 @@ export interface Behaviour {
   failRollouts: boolean;
   /** Ingresses get an address, HTTPRoutes are accepted by their Gateways. */
   servesRoutes: boolean;
+  /** Services of type LoadBalancer get this in their status; undefined: nothing. */
+  balancesAt: { ip?: string; hostname?: string } | undefined;
 }
 
 export interface Actors {
@@ -61,6 +65,7 @@ export function startActors(client: KubeClient): Actors {
     hangJobsOf: undefined,
     failRollouts: false,
     servesRoutes: false,
+    balancesAt: undefined,
     leaves: new Set(),
   };
   const standIns = new StandIns(client, behaviour);
@@ -129,6 +134,8 @@ class StandIns {
     const uids = new Set(deployments.map(({ metadata }) => metadata.uid));
     this.#begin('sessions', () => this.#rows.endOthers(uids));
     if (this.#behaviour.servesRoutes) this.#begin('routes', () => this.#playRoutes());
+    const { balancesAt } = this.#behaviour;
+    if (balancesAt !== undefined) this.#begin('services', () => this.#playServices(balancesAt));
   }
 
   /** Unless it is at work already. What fails is tried again at the next look. */
@@ -145,6 +152,11 @@ class StandIns {
   async #playRoutes(): Promise<void> {
     await playIngresses(this.#client).catch(() => undefined);
     await playHttpRoutes(this.#client).catch(() => undefined);
+    await pause(ROUTES_EVERY_MS);
+  }
+
+  async #playServices(at: object): Promise<void> {
+    await playServices(this.#client, at).catch(() => undefined);
     await pause(ROUTES_EVERY_MS);
   }
 
@@ -183,7 +195,7 @@ class StandIns {
     const { spec, status } = Workload.parse(deployment);
     const { generation } = deployment.metadata;
     const { fakesReplicas, failRollouts } = this.#behaviour;
-    const isHomeserver = deployment.metadata.labels?.['app.kubernetes.io/component'] !== 'element-web';
+    const isHomeserver = !BESIDE.includes(deployment.metadata.labels?.['app.kubernetes.io/component'] ?? '');
     const isReported = fakesReplicas && isHomeserver && !failRollouts;
     const isOpen = !isReported || (await this.#rows.report(deployment, spec.replicas, from));
     const isUp = isOpen && !failRollouts;
@@ -261,6 +273,16 @@ async function playIngresses(client: KubeClient): Promise<void> {
   for (const ingress of (await client.list(KINDS.ingress, { labelSelector: OURS })).items) {
     if (JSON.stringify(ingress['status'] ?? {}).includes('ingress.example')) continue;
     await writeStatus(client, KINDS.ingress, ingress, SERVED_INGRESS);
+  }
+}
+
+/** What makes load balancers writes, where it is not written yet. */
+async function playServices(client: KubeClient, at: object): Promise<void> {
+  for (const service of (await client.list(KINDS.service, { labelSelector: OURS })).items) {
+    if (!JSON.stringify(service['spec']).includes('"LoadBalancer"')) continue;
+    const ingress = [at];
+    if (JSON.stringify(service['status'] ?? {}).includes(JSON.stringify(at).slice(1, -1))) continue;
+    await writeStatus(client, KINDS.service, service, { loadBalancer: { ingress } });
   }
 }
 

@@ -20,7 +20,8 @@ export async function endState(stage: Stage, namespace: string): Promise<string>
     .replaceAll(namespace, 'NAMESPACE')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UUID')
     .replaceAll(/-(config|preflight|backup|migrate|verify|contract)-[0-9a-f]{10,12}/g, '-$1-HASH')
-    .replaceAll(/"matrix-operator.dev\/(secrets-checksum|inputs)": "[0-9a-f]{16}"/g, '"$1": "HASH"')
+    .replaceAll(/"matrix-operator.dev\/(secrets-checksum|config-checksum|inputs)": "[0-9a-f]{16}"/g, '"$1": "HASH"')
+    .replaceAll(/"(nodePort|healthCheckNodePort)": \d+/g, '"$1": "PORT"')
     .replaceAll(/"--upgrade-plan",\s+"[0-9a-f]{12}"/g, '"--upgrade-plan PLAN"')
     .replaceAll(/"(\d+\.){3}\d+"/g, '"ADDRESS"');
 }
