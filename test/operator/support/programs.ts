@@ -24,4 +24,5 @@ export default async function setup(project: TestProject): Promise<void> {
   await buildAll(['helm']);
   await healthProgram();
   await debianProgram('promtool', 'prometheus');
+  await debianProgram('turnserver', 'coturn');
 }
