@@ -32,6 +32,7 @@ beforeAll(async () => {
   await installHttpRoutes(stage.client);
   await installKind(stage.client, KINDS.serviceMonitor);
   stage.actors.behaviour.servesRoutes = true;
+  stage.actors.behaviour.balancesAt = { ip: '203.0.113.7' };
   await stage.startOperator({ namespace: PLATFORM, keyWaitDivisor: 1_000_000, catalogue: TEST_CATALOGUE });
   await copyExamples();
   const plugin = join(ROOT, 'operator', 'plugin', 'main.ts');
@@ -158,6 +159,12 @@ const FIRST: Readonly<Record<string, () => Promise<Reader>>> = {
     await secret('production', 'turn', { secret: 'north' });
     await secret('production', 'media-s3', { accessKeyId: 'one', secretAccessKey: 'two' });
     return readerAt('production', '.');
+  },
+  'examples/turn/README.md': async () => {
+    await makeNamespace('turn');
+    await adminSecret('turn', 'pg-admin');
+    await secret('turn', 'turn-tls', { 'tls.crt': 'one', 'tls.key': 'two' });
+    return readerAt('turn', '.');
   },
   'examples/shared-database/README.md': async () => {
     await makeNamespace('shared-database');

@@ -228,6 +228,14 @@ export const COMMAND_LEDGER: Readonly<Record<string, Readonly<Record<string, Com
     'kubectl apply -f examples/shared-database/homeserver.yaml': { on: 'stage', writes: /created/ },
     'kubectl wait --for=condition=Ready --timeout=3m -n chat matrixhomeserver/chat': ready,
   },
+  'examples/turn/README.md': {
+    'kubectl apply -f examples/turn/homeserver.yaml': { on: 'stage', writes: /created/ },
+    'kubectl wait --for=condition=Ready --timeout=5m matrixhomeserver/chat': ready,
+    'kubectl get matrixhomeserver chat -o jsonpath=\'{.status.conditions[?(@.type=="IntegrationsReady")].message}\'': {
+      on: 'stage',
+      writes: /^TURN at turn\.example\.org \(203\.0\.113\.7\)/,
+    },
+  },
   'examples/upgrade/README.md': {
     'kubectl apply -f 3-required.yaml': { on: 'stage', writes: /configured/ },
     "kubectl -n chat get matrixhomeserver chat -o jsonpath='{.status.upgrade.plan}'": {
