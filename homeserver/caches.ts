@@ -17,6 +17,7 @@ export const CACHES = {
   presence_changes: 'newest changes of presence',
   presence_written: 'what was written of whose presence',
   push_rules: 'push rules of users, compiled',
+  push_texts: 'texts of messages and names of readers, as push rules look at them',
   received_rooms: 'numbers and versions of rooms that other servers write to',
   recent_commits: 'the newest commits: whom they concern',
   recent_events: 'newest events of rooms, as those who count what is unread look at them',

@@ -9,7 +9,7 @@ import type { EventId, ServerName } from '../room/identifiers.ts';
 import type { JsonObject } from '../room/json-value.ts';
 import { carriesEventId, type RoomVersionRules } from '../room/room-versions.ts';
 import type { NewEvent, NumberBlocks } from '../storage/write-batch.ts';
-import { isCountable, isPlain, membershipNo, relationOf } from './classify-event.ts';
+import { isCountable, isPlain, isUnmarkedText, membershipNo, relationOf } from './classify-event.ts';
 import type { NumberedDraft } from './intent.ts';
 import type { StateEntry } from './room-head.ts';
 import type { EventDraft } from './room-writer.ts';
@@ -134,6 +134,7 @@ function assemble(room: WorkingRoom, numbered: NumberedDraft, finished: Finished
     stateAfter: change?.snapshot ?? room.snapshot,
     countable: event.stateKey === undefined && isCountable(event.type, event.content),
     plain: isPlain(event.type, event.stateKey, event.content),
+    unmarkedText: isUnmarkedText(event.stateKey, event.content),
     json,
     authEvents: change === undefined ? [] : auth.map((entry) => entry.eventNo),
     ...(relation === undefined ? {} : { relation }),

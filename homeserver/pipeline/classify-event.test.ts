@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseEventId, type EventId } from '../room/identifiers.ts';
 import type { JsonObject } from '../room/json-value.ts';
-import { isCountable, isPlain, membershipNo, relationOf } from './classify-event.ts';
+import { isCountable, isPlain, isUnmarkedText, membershipNo, relationOf } from './classify-event.ts';
 
 const PARENT = parent('$a');
 
@@ -31,7 +31,9 @@ test.for(countables)('$name counts as unread: $countable', ({ type, content, cou
 const plains: { name: string; type: string; stateKey?: string; content: JsonObject; plain: boolean }[] = [
   { name: 'a text', type: 'm.room.message', content: { msgtype: 'm.text' }, plain: true },
   { name: 'a mention', type: 'm.room.message', content: { 'm.mentions': { user_ids: ['@a:b'] } }, plain: false },
-  { name: 'a mention of nobody', type: 'm.room.message', content: { 'm.mentions': {} }, plain: false },
+  { name: 'a mention of nobody', type: 'm.room.message', content: { 'm.mentions': { user_ids: [] } }, plain: true },
+  { name: 'mentions that are none', type: 'm.room.message', content: { 'm.mentions': 'me' }, plain: true },
+  { name: 'a mention of all', type: 'm.room.message', content: { 'm.mentions': { room: true } }, plain: false },
   { name: 'a join', type: 'm.room.member', stateKey: '@a:b', content: { membership: 'join' }, plain: true },
   { name: 'a tombstone', type: 'm.room.tombstone', stateKey: '', content: {}, plain: false },
   { name: 'a reaction', type: 'm.reaction', content: {}, plain: true },
@@ -72,4 +74,18 @@ test('only memberships that exist have a number', () => {
   ]);
   expect(membershipNo({ membership: 'toString' })).toBeUndefined();
   expect(membershipNo({})).toBeUndefined();
+});
+
+const unmarked: { name: string; stateKey?: string; content: JsonObject; is: boolean }[] = [
+  { name: 'a text', content: { msgtype: 'm.text', body: 'hi' }, is: true },
+  { name: 'a sticker', content: { body: 'hi' }, is: true },
+  { name: 'a notice', content: { msgtype: 'm.notice', body: 'hi' }, is: false },
+  { name: 'a text that mentions nobody', content: { body: 'hi', 'm.mentions': {} }, is: false },
+  { name: 'a text with mentions that are none', content: { body: 'hi', 'm.mentions': null }, is: false },
+  { name: 'no text', content: { body: 1 }, is: false },
+  { name: 'state', stateKey: '', content: { body: 'hi' }, is: false },
+];
+
+test.for(unmarked)('names are looked for in $name: $is', ({ stateKey, content, is }) => {
+  expect(isUnmarkedText(stateKey, content)).toBe(is);
 });

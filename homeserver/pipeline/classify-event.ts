@@ -27,11 +27,23 @@ export function isCountable(type: string, content: JsonObject): boolean {
 }
 
 /**
- * True when the default push rules need no look into the event: it mentions nobody, and is no state but a membership. Who is in a room
- * is not told of memberships by these rules.
+ * True when the default push rules need no look into the event, unless it `isUnmarkedText`: it mentions nobody, and is no state but a
+ * membership. Who is in a room is not told of memberships by these rules.
  */
 export function isPlain(type: string, stateKey: string | undefined, content: JsonObject): boolean {
-  return (stateKey === undefined || type === 'm.room.member') && ownMember(content, 'm.mentions') === undefined;
+  return (stateKey === undefined || type === 'm.room.member') && !mentionsSomebody(content);
+}
+
+function mentionsSomebody(content: JsonObject): boolean {
+  const mentions = ownObject(content, 'm.mentions') ?? {};
+  const users = ownMember(mentions, 'user_ids');
+  return ownMember(mentions, 'room') === true || (Array.isArray(users) && users.length > 0);
+}
+
+/** True for a text of which the sender has not said whom it mentions: rules look for names in it. A notice notifies nobody all the same. */
+export function isUnmarkedText(stateKey: string | undefined, content: JsonObject): boolean {
+  if (stateKey !== undefined || ownMember(content, 'm.mentions') !== undefined) return false;
+  return ownString(content, 'body') !== undefined && ownString(content, 'msgtype') !== 'm.notice';
 }
 
 /** What an event relates to, if it says so in a usable way. Spec: client-server API, "Forming relationships" (v1.19). */

@@ -7,7 +7,7 @@ import type { RoomVersionRules } from '../room/room-versions.ts';
 import type { KnownEventRow } from '../storage/room-reads/select-events-by-id.ts';
 import type { Store } from '../storage/store.ts';
 import type { NewEvent } from '../storage/write-batch.ts';
-import { isCountable, isPlain, membershipNo, relationOf } from './classify-event.ts';
+import { isCountable, isPlain, isUnmarkedText, membershipNo, relationOf } from './classify-event.ts';
 import type { ReceivedPdu } from './room-receiver.ts';
 
 /** What the row of a received event is made from beside the event. */
@@ -42,6 +42,7 @@ export async function receivedRow(store: Store, pdu: ReceivedPdu, parts: Receive
     stateAfter,
     countable: event.stateKey === undefined && isCountable(event.type, event.content),
     plain: isPlain(event.type, event.stateKey, event.content),
+    unmarkedText: isUnmarkedText(event.stateKey, event.content),
     json,
     authEvents: event.authEvents.flatMap((id) => known.get(id)?.event_no ?? []),
     ...(relation === undefined ? {} : { relation }),

@@ -1,7 +1,8 @@
-import { isJsonObject, ownMember, type JsonValue } from './json-value.ts';
+import { isJsonObject, ownMember, ownObject, type JsonValue } from './json-value.ts';
 import { bodyTest, compileCondition, memberTest } from './push-conditions.ts';
 import type { CompiledCondition, PushSubject, PushTest, RuleNeeds } from './push-conditions.ts';
-import { PUSH_RULE_KINDS, type PushRule, type PushRuleKind, type PushRuleset } from './push-rules.ts';
+import { PUSH_RULE_KINDS, TEXT_MENTION_RULES } from './push-rules.ts';
+import type { PushRule, PushRuleKind, PushRuleset } from './push-rules.ts';
 
 /** What the first matching rule says of an event. */
 export interface PushVerdict {
@@ -20,6 +21,8 @@ export interface CompiledPushRules {
   readonly needs: RuleNeeds;
   /** Notices and edits notify nobody unless a rule says so that knows no more of them than type, sender and room. */
   readonly suppressesNoise: boolean;
+  /** Predefined rules look for mentions in texts. */
+  readonly readsTexts: boolean;
 }
 
 interface CompiledRule {
@@ -42,6 +45,9 @@ export function compilePushRules(ruleset: PushRuleset): CompiledPushRules {
     },
     suppressesNoise: ['.m.rule.suppress_notices', '.m.rule.suppress_edits'].every((id) =>
       ruleset.override.some((rule) => rule.rule_id === id && rule.enabled && !verdictOf(rule).notify),
+    ),
+    readsTexts: PUSH_RULE_KINDS.some((kind) =>
+      ruleset[kind].some((rule) => rule.enabled && TEXT_MENTION_RULES.has(rule.rule_id)),
     ),
   };
 }
@@ -69,8 +75,9 @@ function compileRule(kind: PushRuleKind, rule: PushRule): CompiledRule | undefin
   const conditions = conditionsOf(kind, rule);
   const known = conditions.filter((condition) => condition !== undefined);
   if (known.length < conditions.length) return undefined;
+  const isForTexts = TEXT_MENTION_RULES.has(rule.rule_id);
   return {
-    test: (subject) => known.every(({ test }) => test(subject)),
+    test: (subject) => (!isForTexts || !hasMentions(subject)) && known.every(({ test }) => test(subject)),
     verdict: verdictOf(rule),
     needs: {
       content: known.some(({ needs }) => needs.content),
@@ -79,6 +86,11 @@ function compileRule(kind: PushRuleKind, rule: PushRule): CompiledRule | undefin
     },
     isOwn: !rule.default,
   };
+}
+
+/** Whether the sender has said who is mentioned, be it nobody. */
+function hasMentions({ event }: PushSubject): boolean {
+  return ownMember(ownObject(event, 'content') ?? {}, 'm.mentions') !== undefined;
 }
 
 function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly (CompiledCondition | undefined)[] {

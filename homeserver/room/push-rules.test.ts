@@ -4,20 +4,21 @@ import { defaultPushRules } from './push-rules.ts';
 
 const rules = defaultPushRules(userId('@me:one'));
 
-test('the predefined rules stand in the order of the specification', () => {
+test('the predefined rules stand in the order of the specification, those for texts where v1.16 has them', () => {
   expect(rules.override.map((rule) => rule.rule_id.replace('.m.rule.', ''))).toEqual(
-    'master suppress_notices invite_for_me member_event is_user_mention is_room_mention tombstone reaction room.server_acl suppress_edits'.split(
+    'master suppress_notices invite_for_me member_event is_user_mention contains_display_name is_room_mention roomnotif tombstone reaction room.server_acl suppress_edits'.split(
       ' ',
     ),
   );
   expect(rules.underride.map((rule) => rule.rule_id.replace('.m.rule.', ''))).toEqual(
     'call encrypted_room_one_to_one room_one_to_one message encrypted'.split(' '),
   );
-  expect([rules.content, rules.room, rules.sender]).toEqual([[], [], []]);
+  expect(rules.content).toMatchObject([{ rule_id: '.m.rule.contains_user_name', pattern: 'me' }]);
+  expect([rules.room, rules.sender]).toEqual([[], []]);
 });
 
 test('all but the master rule are enabled, and all are defaults', () => {
-  const all = [...rules.override, ...rules.underride];
+  const all = [...rules.override, ...rules.content, ...rules.underride];
   expect(all.filter((rule) => !rule.enabled).map((rule) => rule.rule_id)).toEqual(['.m.rule.master']);
   expect(all.every((rule) => rule.default)).toBe(true);
 });

@@ -23,15 +23,40 @@ export type PushRuleset = { readonly [kind in PushRuleKind]: readonly PushRule[]
 
 const HIGHLIGHT = { set_tweak: 'highlight' };
 const DEFAULT_SOUND = { set_tweak: 'sound', value: 'default' };
+const ROOM_POWER = { kind: 'sender_notification_permission', key: 'room' };
 const RING = { set_tweak: 'sound', value: 'ring' };
+
+/**
+ * Predefined rules that look for mentions in the text; they match no event that has `m.mentions`. Specified up to v1.16, and kept for
+ * messages of older clients, of bridges and of bots (docs/decisions/0027-mentions-in-texts.md).
+ */
+export const TEXT_MENTION_RULES: ReadonlySet<string> = new Set([
+  '.m.rule.contains_display_name',
+  '.m.rule.roomnotif',
+  '.m.rule.contains_user_name',
+]);
+
+/** What `.m.rule.roomnotif` looks for. */
+export const ROOM_WORD = '@room';
 
 /**
  * The rules that every user starts with.
  *
- * Spec: Client-Server API, "Push Notifications", "Predefined Rules".
+ * Spec: Client-Server API, "Push Notifications", "Predefined Rules" (v1.19, and those of v1.16 in `TEXT_MENTION_RULES`).
  */
 export function defaultPushRules(userId: string): PushRuleset {
-  return { override: overrideRules(userId), content: [], room: [], sender: [], underride: underrideRules() };
+  return {
+    override: overrideRules(userId),
+    content: [containsUserName(localpartIn(userId))],
+    room: [],
+    sender: [],
+    underride: underrideRules(),
+  };
+}
+
+/** Of an id that is known to be one. */
+export function localpartIn(userId: string): string {
+  return userId.slice(1, userId.indexOf(':'));
 }
 
 function overrideRules(userId: string): PushRule[] {
@@ -41,7 +66,9 @@ function overrideRules(userId: string): PushRule[] {
     rule('.m.rule.invite_for_me', inviteOf(userId), ['notify', DEFAULT_SOUND]),
     rule('.m.rule.member_event', [matches('type', 'm.room.member')], []),
     rule('.m.rule.is_user_mention', [mentions(userId)], ['notify', DEFAULT_SOUND, HIGHLIGHT]),
-    rule('.m.rule.is_room_mention', mentionsRoom(), ['notify', HIGHLIGHT]),
+    rule('.m.rule.contains_display_name', [{ kind: 'contains_display_name' }], ['notify', DEFAULT_SOUND, HIGHLIGHT]),
+    rule('.m.rule.is_room_mention', [is('content.m\\.mentions.room', true), ROOM_POWER], ['notify', HIGHLIGHT]),
+    rule('.m.rule.roomnotif', [matches('content.body', ROOM_WORD), ROOM_POWER], ['notify', HIGHLIGHT]),
     rule('.m.rule.tombstone', [matches('type', 'm.room.tombstone'), matches('state_key', '')], ['notify', HIGHLIGHT]),
     rule('.m.rule.reaction', [matches('type', 'm.reaction')], []),
     rule('.m.rule.room.server_acl', [matches('type', 'm.room.server_acl'), matches('state_key', '')], []),
@@ -82,6 +109,7 @@ function mentions(userId: string): JsonObject {
   return { kind: 'event_property_contains', key: 'content.m\\.mentions.user_ids', value: userId };
 }
 
-function mentionsRoom(): JsonObject[] {
-  return [is('content.m\\.mentions.room', true), { kind: 'sender_notification_permission', key: 'room' }];
+function containsUserName(localpart: string): PushRule {
+  const actions = ['notify', DEFAULT_SOUND, HIGHLIGHT];
+  return { rule_id: '.m.rule.contains_user_name', default: true, enabled: true, pattern: localpart, actions };
 }

@@ -10,6 +10,7 @@ export const EVENT_FLAGS = {
   state: 16,
   countable: 32,
   plain: 64,
+  unmarkedText: 128,
 } as const;
 
 /** An event of the batch with its room; `at` counts from 1, as the batch function does. */
@@ -88,7 +89,7 @@ function flagsOf(event: NewEvent): number {
   const state = event.stateKeyNo === undefined ? 0 : EVENT_FLAGS.state;
   const redacted = event.received?.redacted === true ? EVENT_FLAGS.redacted : 0;
   const kind = (event.countable ? EVENT_FLAGS.countable : 0) | (event.plain ? EVENT_FLAGS.plain : 0);
-  return state | redacted | kind;
+  return state | redacted | kind | (event.unmarkedText ? EVENT_FLAGS.unmarkedText : 0);
 }
 
 /** Events of other servers, and the state of the room where it is that of several branches. */

@@ -17,6 +17,8 @@ export interface NewEvent {
   countable: boolean;
   /** What the default push rules say of it follows from its type and `countable` alone: nobody has to look into it. */
   plain: boolean;
+  /** A text of which the sender has not said whom it mentions: names in it are mentions. */
+  unmarkedText: boolean;
   /** The PDU's canonical JSON, spliced into answers as it stands. */
   json: string;
   /** Numbers of the auth events; for state events only. */

@@ -4,6 +4,7 @@ import {
   type EverythingRow,
   type MembershipRow,
 } from '../storage/sync-reads/select-changes.ts';
+import type { ReceiptRow } from '../storage/sync-reads/select-streams.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
@@ -113,9 +114,9 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
       rulesPosition: changes.rules_position,
       generation,
     },
-    recounted: new Set(recounted),
+    recounted: new Set([...recounted, ...readRooms(changes.receipts, input, request)]),
   };
-  const rooms = await readRooms(session, request, { input, plan, byRoom });
+  const rooms = await tellRooms(session, request, { input, plan, byRoom });
   const presence =
     presenceSince === undefined
       ? await givePresence(session.ctx, request, changes)
@@ -164,7 +165,7 @@ interface RoomsInput {
   readonly byRoom: RoomStreams;
 }
 
-async function readRooms(session: Session, request: SyncRequest, rooms: RoomsInput): Promise<RoomParts[]> {
+async function tellRooms(session: Session, request: SyncRequest, rooms: RoomsInput): Promise<RoomParts[]> {
   const { input, plan, byRoom } = rooms;
   const [windows, quiet] = await Promise.all([
     readTimelines(session, request, rooms),
@@ -289,6 +290,12 @@ function roomData(plan: RoomPlan, streams: RoomStreams, request: SyncRequest): s
 function recountedRooms(session: Session, { since }: PlanInput, changedAt: number): Promise<number[]> | number[] {
   if (since === undefined || changedAt <= since) return [];
   return selectRoomsWithUnread(session.db, session.reader.userNo);
+}
+
+/** Rooms in which the reader has read on, perhaps at another device: their counts are told whether or not receipts are wanted. */
+function readRooms(receipts: readonly ReceiptRow[], { since }: PlanInput, { reader }: SyncRequest): number[] {
+  if (since === undefined) return [];
+  return receipts.filter((row) => row.user_id === reader.userId).map((row) => row.room_no);
 }
 
 /** An initial sync has the push rules among the global account data, one that goes on has them when they have changed. */

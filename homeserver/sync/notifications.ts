@@ -6,7 +6,8 @@ import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
 import { readIgnoredNos } from './ignored-users.ts';
 import { readNewestPushRules } from './push-rules.ts';
-import { judgeEvents, type PushCandidate } from './push-verdicts.ts';
+import type { PushCandidate } from './push-candidate.ts';
+import { judgeEvents } from './push-verdicts.ts';
 import { object } from './room-json.ts';
 import { openSession } from './session.ts';
 import type { ReadingUser, Session } from './session.ts';
@@ -87,7 +88,7 @@ async function judged(
   const { ctx, reader } = session;
   const [rules, ignored] = await Promise.all([readNewestPushRules(ctx, reader), readIgnoredNos(session)]);
   const wanted = rows.filter((row) => !row.redacted && row.sender_no !== reader.userNo && !ignored.has(row.sender_no));
-  const verdicts = await judgeEvents(session, rules, await candidatesOf(session, wanted));
+  const verdicts = await judgeEvents(session, rules, { events: await candidatesOf(session, wanted), atHand: [] });
   return wanted.flatMap((row) => {
     const verdict = verdicts.get(row.event_no);
     const isWanted = verdict?.notify === true && (verdict.highlight || !onlyHighlights);
@@ -103,7 +104,13 @@ async function candidatesOf(session: Session, rows: readonly NotifiedRow[]): Pro
   ]);
   return rows.map((row) => ({
     eventNo: row.event_no,
-    room: { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined },
+    anchor: row.position,
+    room: {
+      roomId: row.room_id,
+      rules: rulesOf(row.version),
+      joined: row.joined,
+      ownMember: { eventNo: row.own_event_no, position: row.own_position },
+    },
     type: types.get(row.type_no) ?? '',
     sender: senders.get(row.sender_no) ?? '',
     // What makes an invite one stands in its content.

@@ -1,35 +1,26 @@
 import { isJsonObject, type JsonObject } from '../room/json-value.ts';
 import { propertyAt } from '../room/property-path.ts';
 import type { PushVerdict } from '../room/push-evaluator.ts';
-import type { RoomVersionRules } from '../room/room-versions.ts';
 import { parseLooseJson } from '../room/strict-json.ts';
 import { EVENT_FLAGS } from '../storage/batch-arrays.ts';
 import { selectEventsByNo, type TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { LoadedPushRules } from './loaded-push-rules.ts';
 import { NO_FACTS, readPushFacts, type PushFacts } from './push-facts.ts';
 import type { Session } from './session.ts';
-
-/** A room as push rules look at it. */
-export interface PushRoom {
-  readonly roomId: string;
-  readonly rules: RoomVersionRules;
-  readonly joined: number;
-}
-
-/** What is known of an event without looking into it. */
-export interface PushCandidate {
-  readonly eventNo: number;
-  readonly room: PushRoom;
-  readonly type: string;
-  readonly sender: string;
-  /** As in the column `events.flags`. */
-  readonly flags: number;
-}
+import type { PushCandidate, PushRoom } from './push-candidate.ts';
+import { findNaming } from './text-mentions.ts';
 
 /** Events whose JSON is in memory at once: 200 of the usual size are 200 kB, of the largest 13 MB. */
 const LOOKED_INTO_AT_ONCE = 200;
 
 const MENTIONS_ROOM = ['content', 'm.mentions', 'room'];
+
+/** Events to judge. */
+export interface PushQuestion {
+  readonly events: readonly PushCandidate[];
+  /** Events that have been read anyway. */
+  readonly atHand: readonly TimelineRow[];
+}
 
 /**
  * What the rules say of events, by their numbers; those that no rule matches are missing. Events of the rules' owner, of ignored users and
@@ -38,26 +29,43 @@ const MENTIONS_ROOM = ['content', 'm.mentions', 'room'];
 export async function judgeEvents(
   session: Session,
   rules: LoadedPushRules,
-  events: readonly PushCandidate[],
+  { events, atHand }: PushQuestion,
 ): Promise<Map<number, PushVerdict>> {
   const verdicts = new Map<number, PushVerdict>();
+  const isKnown = (event: PushCandidate) => isJudgedByKind(event, rules);
+  const rows = events.every(isKnown) ? NO_ROWS : new Map(atHand.map((row) => [row.event_no, row]));
+  const texts = events.filter((event) => isJudgedByTexts(event, rules));
+  const naming = await findNaming(session, texts, rows);
   const unseen: PushCandidate[] = [];
   const judgePlain = plainJudge(rules);
   for (const event of events) {
-    if (needsLook(event, rules)) unseen.push(event);
+    if (naming.has(event.eventNo) || needsLook(event, rules)) unseen.push(event);
     else set(verdicts, event.eventNo, judgePlain(event));
   }
   for (let at = 0; at < unseen.length; at += LOOKED_INTO_AT_ONCE) {
-    await judgeUnseen(session, rules, { events: unseen.slice(at, at + LOOKED_INTO_AT_ONCE), verdicts });
+    const some = unseen.slice(at, at + LOOKED_INTO_AT_ONCE);
+    await judgeUnseen(session, rules, { events: some, rows, verdicts });
   }
   return verdicts;
 }
 
+const NO_ROWS: ReadonlyMap<number, TimelineRow> = new Map();
+
 /** Whether type, sender and flags decide what the rules say of an event in its room. */
 export function isJudgedByKind(event: Pick<PushCandidate, 'type' | 'flags'>, rules: LoadedPushRules): boolean {
-  return !needsLook(event, rules);
+  return !needsLook(event, rules) && !isJudgedByTexts(event, rules);
 }
 
+/** Whether names in its text decide. */
+export function isJudgedByTexts(event: Pick<PushCandidate, 'type' | 'flags'>, rules: LoadedPushRules): boolean {
+  return rules.compiled.readsTexts && isUnmarkedText(event) && !needsLook(event, rules);
+}
+
+function isUnmarkedText({ flags }: Pick<PushCandidate, 'flags'>): boolean {
+  return (flags & EVENT_FLAGS.unmarkedText) !== 0;
+}
+
+/** Beside texts that name somebody. */
 function needsLook(event: Pick<PushCandidate, 'type' | 'flags'>, { compiled }: LoadedPushRules): boolean {
   if (compiled.needs.content || compiled.needs.power || (event.flags & EVENT_FLAGS.plain) === 0) return true;
   return isNoise(event) && !compiled.suppressesNoise;
@@ -87,20 +95,23 @@ function plainJudge({ compiled }: LoadedPushRules) {
 
 interface Unseen {
   readonly events: readonly PushCandidate[];
+  readonly rows: ReadonlyMap<number, TimelineRow>;
   readonly verdicts: Map<number, PushVerdict>;
 }
 
-async function judgeUnseen(session: Session, rules: LoadedPushRules, { events, verdicts }: Unseen): Promise<void> {
-  const numbers = events.map((event) => event.eventNo);
-  const rows = new Map((await selectEventsByNo(session.db, numbers)).map((row) => [row.event_no, row]));
-  const seen = events.flatMap((candidate) => {
-    const row = rows.get(candidate.eventNo);
-    const event = row === undefined ? undefined : subjectOf(row, candidate.room);
-    return row === undefined || event === undefined ? [] : [{ row, event, candidate }];
-  });
-  const { displayName, power } = rules.compiled.needs;
-  const asking = seen.filter(({ event }) => displayName || power || propertyAt(event, MENTIONS_ROOM) === true);
-  const wanted = new Map(asking.map(({ row, candidate }) => [row.state_before, candidate.room.rules]));
+async function judgeUnseen(session: Session, rules: LoadedPushRules, unseen: Unseen): Promise<void> {
+  const seen = await lookInto(session, unseen);
+  const { needs, readsTexts } = rules.compiled;
+  const { displayName, power } = needs;
+  const texts = readsTexts ? seen.filter(({ candidate }) => isUnmarkedText(candidate)) : [];
+  const naming = await findNaming(
+    session,
+    texts.map(({ candidate }) => candidate),
+    new Map(texts.map(({ row }) => [row.event_no, row])),
+  );
+  const isAsking = ({ row, event }: Seen) =>
+    displayName || power || naming.has(row.event_no) || propertyAt(event, MENTIONS_ROOM) === true;
+  const wanted = new Map(seen.filter(isAsking).map(({ row, candidate }) => [row.state_before, candidate.room.rules]));
   const facts = await readPushFacts(
     session,
     [...wanted].map(([snapshot, version]) => ({ snapshot, rules: version })),
@@ -108,8 +119,25 @@ async function judgeUnseen(session: Session, rules: LoadedPushRules, { events, v
   for (const { row, event, candidate } of seen) {
     const known: PushFacts = facts.get(row.state_before) ?? NO_FACTS;
     const context = { ...known, memberCount: candidate.room.joined };
-    set(verdicts, row.event_no, rules.compiled.judge({ event, context }));
+    set(unseen.verdicts, row.event_no, rules.compiled.judge({ event, context }));
   }
+}
+
+interface Seen {
+  readonly row: TimelineRow;
+  readonly event: JsonObject;
+  readonly candidate: PushCandidate;
+}
+
+async function lookInto(session: Session, { events, rows }: Unseen): Promise<Seen[]> {
+  const missing = events.map(({ eventNo }) => eventNo).filter((eventNo) => !rows.has(eventNo));
+  const read = missing.length === 0 ? [] : await selectEventsByNo(session.db, missing);
+  const more = new Map(read.map((row) => [row.event_no, row]));
+  return events.flatMap((candidate) => {
+    const row = rows.get(candidate.eventNo) ?? more.get(candidate.eventNo);
+    const event = row === undefined ? undefined : subjectOf(row, candidate.room);
+    return row === undefined || event === undefined ? [] : [{ row, event, candidate }];
+  });
 }
 
 /** The event as conditions see it. */

@@ -47,6 +47,8 @@ export interface SyncState {
   readonly states: ReadMemory<GivenState>;
   /** Newest events of rooms, as those who count what is unread look at them. */
   readonly recentEvents: ReadMemory<RecentEvents>;
+  /** `body/<eventNo>` of messages in which push rules look for names, and `displayname/<eventNo>` of membership events. */
+  readonly pushTexts: ReadMemory<string>;
   /** The members that summaries of rooms name. */
   readonly firstMembers: ReadMemory<readonly FirstMemberRow[]>;
   close(): Promise<void>;
@@ -98,6 +100,8 @@ const MAX_STATE_BYTES = 8_000_000;
 /** A thousand events of one room have about 30 kB. */
 const MAX_RECENT_BYTES = 4_000_000;
 const MAX_FIRST_BYTES = 1_000_000;
+/** A message has about 300 bytes of it, a name about 200. */
+const MAX_TEXT_BYTES = 3_000_000;
 
 /** Opens what `/sync` keeps in memory, fed by the store's commits. */
 export function openSyncState({ store, config, metrics, log }: SyncStateOptions): SyncState {
@@ -159,7 +163,7 @@ function openReadCaches(caches: Caches): ReadCaches {
   };
 }
 
-type ReadMemories = Pick<SyncState, 'pages' | 'memberLists' | 'states' | 'recentEvents' | 'firstMembers'>;
+type ReadMemories = Pick<SyncState, 'pages' | 'memberLists' | 'states' | 'recentEvents' | 'firstMembers' | 'pushTexts'>;
 
 function openReadMemories(store: Store): ReadMemories {
   return {
@@ -168,6 +172,7 @@ function openReadMemories(store: Store): ReadMemories {
     states: new ReadMemory(store, 'room_states', { entries: 5000, bytes: MAX_STATE_BYTES }),
     recentEvents: new ReadMemory(store, 'recent_events', { entries: 5000, bytes: MAX_RECENT_BYTES }),
     firstMembers: new ReadMemory(store, 'first_members', { entries: 5000, bytes: MAX_FIRST_BYTES }),
+    pushTexts: new ReadMemory(store, 'push_texts', { entries: 20_000, bytes: MAX_TEXT_BYTES }),
   };
 }
 

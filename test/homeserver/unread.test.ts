@@ -107,6 +107,62 @@ test('messages notify, mentions highlight; notices, edits, reactions, own and re
   expect(await unread()).toEqual([0, 0]);
 });
 
+/** Gives Bob a name, and waits until the room knows it. */
+async function rename(displayname: string): Promise<void> {
+  await bob.request('PUT', `/profile/${bob.userId}/displayname`, { displayname });
+  await waitFor(async () => (await nameOfBob()) === displayname || undefined, { what: 'the name' });
+}
+
+test('a text that names the user or the room is a mention, unless it says itself who is mentioned', async () => {
+  const reader = new SyncReader(server, bob);
+  await rename('Bob the Builder');
+  await reader.next();
+  const next = async () => countOf((await reader.next({ timeout: 20_000 })).rooms.join[roomId]?.unread_notifications);
+  for (const body of ['nothing', 'hello bob the builder!', `${bob.userId}: look`, 'hello @room']) {
+    await send({ body });
+    await next();
+  }
+  expect(await unread()).toEqual([4, 3]);
+  await send({ body: 'hello Bob the Builder', 'm.mentions': {} });
+  expect(await next()).toEqual([5, 3]);
+  await rename('Somebody');
+  expect(await unread()).toEqual([5, 3]);
+  await send({ body: 'hello Bob the Builder' });
+  await send({ body: 'hello somebody' });
+  expect(await unread()).toEqual([7, 4]);
+  // A rule of their own that looks into messages changes nothing of it.
+  await setRule('content', 'word', { pattern: 'nowhere', actions: ['notify'] });
+  expect(await unread()).toEqual([7, 4]);
+  const list = z.object({
+    notifications: z.array(z.object({ event: z.looseObject({ content: z.object({ body: z.string() }) }) })),
+  });
+  const highlights = list.parse(await bob.get('/notifications?only=highlight')).notifications;
+  expect(highlights.map(({ event }) => event.content.body)).toEqual([
+    'hello somebody',
+    'hello @room',
+    `${bob.userId}: look`,
+    'hello bob the builder!',
+  ]);
+  for (const rule of [
+    'override/.m.rule.contains_display_name',
+    'override/.m.rule.roomnotif',
+    'content/.m.rule.contains_user_name',
+  ])
+    await bob.request('PUT', `/pushrules/global/${rule}/enabled`, { enabled: false });
+  expect(await unread()).toEqual([7, 0]);
+});
+
+test('a text that names somebody is found among many of the same sender, by each reader', async () => {
+  const carol = await newClient(server);
+  await carol.join(roomId);
+  await sendMany(20);
+  await send({ body: `${bob.userId}: and you?` });
+  await sendMany(20);
+  expect(await unread(carol)).toEqual([41, 0]);
+  expect(await unread()).toEqual([41, 1]);
+  expect(await unread(carol)).toEqual([41, 0]);
+});
+
 test('nobody without the power notifies the whole room; what counts is the power at the event', async () => {
   const carol = await newClient(server);
   await carol.join(roomId);
@@ -183,6 +239,20 @@ test('the count comes with the event, and with a change of the rules or of the i
   const ignored = { ignored_users: { [alice.userId]: {} } };
   await bob.request('PUT', `/user/${bob.userId}/account_data/m.ignored_user_list`, ignored);
   expect(await next(() => true)).toEqual([0, 0]);
+});
+
+test('what is read at another device is told also to one that wants no receipts', async () => {
+  const reader = new SyncReader(server, bob);
+  const filter = { room: { ephemeral: { types: [] } } };
+  const next = async () => countOf((await reader.next({ filter })).rooms.join[roomId]?.unread_notifications);
+  const eventId = await send({});
+  expect(await next()).toEqual([1, 0]);
+  await read(eventId, 'm.read.private');
+  expect(await next()).toEqual([0, 0]);
+  const own = await send({}, 'm.room.message', bob);
+  expect(await next()).toEqual([0, 0]);
+  await alice.request('POST', `/rooms/${roomId}/receipt/m.read/${own}`, {});
+  expect(await next()).toEqual([undefined, undefined]);
 });
 
 test('rules of the own making decide: of senders, rooms, names, member counts; notices too once their rule is off', async () => {

@@ -43,6 +43,7 @@ export async function beginRoom(store: Store, dag: RoomDag): Promise<number> {
     stateAfter: snapshot,
     countable: false,
     plain: true,
+    unmarkedText: false,
     json: received(dag, create).json,
     authEvents: [],
   };

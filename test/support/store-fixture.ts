@@ -44,6 +44,7 @@ export async function newMessage(store: Store, snapshot: number, more: Partial<N
     json: JSON.stringify({ content: { body: `${eventId} "quoted" \\ {braces}, é` } }),
     authEvents: [],
     plain: true,
+    unmarkedText: false,
     ...more,
   };
 }

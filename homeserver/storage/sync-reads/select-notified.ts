@@ -16,6 +16,9 @@ export interface NotifiedRow {
   version: number;
   /** Users joined to the room. */
   joined: number;
+  /** Number of the user's own membership event, and position at which it came to hold. */
+  own_event_no: number;
+  own_position: number;
   /** It is the invite that the user has not answered. */
   is_invite: boolean;
   /** A receipt of the user says that it is read. */
@@ -26,7 +29,7 @@ export interface NotifiedRow {
 // or what it relates to over at most three steps, says it is in (rel_type 3 is m.thread).
 const NOTIFIED = `
 with found as materialized (
-  select v.*, r.room_id, r.version, r.joined, false as is_invite
+  select v.*, r.room_id, r.version, r.joined, m.event_no as own_event_no, m.position as own_position, false as is_invite
   from memberships m
   join rooms r on r.room_no = m.room_no
   cross join lateral (
@@ -36,7 +39,8 @@ with found as materialized (
   ) v
   where m.user_no = $1 and m.membership = 1
   union all
-  select e.event_no, e.event_id, e.room_no, e.anchor, e.position, e.sender_no, e.type_no, e.flags, e.ts, r.room_id, r.version, r.joined, true
+  select e.event_no, e.event_id, e.room_no, e.anchor, e.position, e.sender_no, e.type_no, e.flags, e.ts, r.room_id, r.version, r.joined,
+    m.event_no, m.position, true
   from memberships m
   join rooms r on r.room_no = m.room_no
   join events e on e.event_no = m.event_no
@@ -44,7 +48,7 @@ with found as materialized (
   order by position desc limit $3
 )
 select f.event_no, f.position, f.sender_no, f.type_no, f.flags, f.ts, x.event_no is not null as redacted, f.room_no, f.room_id, f.version,
-  f.joined, f.is_invite, exists (
+  f.joined, f.own_event_no, f.own_position, f.is_invite, exists (
     select from receipts c join events e on e.event_no = c.event_no
     where c.room_no = f.room_no and c.user_no = $1 and c.kind in (1, 2) and e.anchor >= f.anchor and c.thread in ('',
       case when a.rel_type = 3 then a.parent_id when b.rel_type = 3 then b.parent_id when d.rel_type = 3 then d.parent_id

@@ -169,6 +169,16 @@ export function selectEventsByNo(db: Queryable, eventNos: readonly number[]): Pr
   return db.query({ name: 'events_select_by_no', text: BY_NO, values: [eventNos] });
 }
 
+const JSON_BY_NO = 'select event_no, json from events where event_no = any($1::int8[])';
+
+/** Only the texts of events by their numbers, in no order. */
+export function selectEventTextsByNo(
+  db: Queryable,
+  eventNos: readonly number[],
+): Promise<Pick<TimelineRow, 'event_no' | 'json'>[]> {
+  return db.query({ name: 'events_select_texts_by_no', text: JSON_BY_NO, values: [eventNos] });
+}
+
 function columns(ranges: readonly TimelineRange[]): number[][] {
   return [
     ranges.map((range) => range.roomNo),

@@ -20,6 +20,9 @@ export interface UnreadRow {
   joined: number;
   /** Position of the room's newest event. */
   last_position: number;
+  /** Number of the user's own membership event, and position at which it came to hold. */
+  event_no: number;
+  position: number;
   /** Thread -> anchor up to which it is read; `` for all threads. */
   marks: Readonly<Record<string, number>>;
   /** Up to where it was counted before, if that still holds: as the caller knows, or, with `counts`, as it is stored. */
@@ -54,7 +57,7 @@ with own as materialized (
 )
 select own.head, own.rules_position, own.ignored_position, (
   select coalesce(json_agg(c), '[]') from (
-    select m.room_no, r.room_id, r.version, r.joined, r.last_position, reads.marks,
+    select m.room_no, r.room_id, r.version, r.joined, r.last_position, m.event_no, m.position, reads.marks,
       coalesce(basis.known, k.counted_to) as counted_to, k.counts, start.anchor as uncounted_from,
       case when not start.is_told then news.events end as events
     from unnest($2::int8[], $5::int8[], $6::int8[], $7::int8[]) as w(room_no, known, floor, last_position)

@@ -39,10 +39,11 @@ export function unreadInWindow({ row, low, window }: ToldRoom, remembered: Remem
   const events = rows.map((event) => (event.type_no === redaction ? undefined : uncounted(event)));
   const known = events.filter((event) => event !== undefined);
   if (known.length < events.length) return undefined;
-  const { room_no, room_id, version, joined, last_position } = row;
+  const { room_no, room_id, version, joined, last_position, event_no, position } = row;
   const from = before.countedTo;
   const counted = { marks: {}, counted_to: from, counts: null, uncounted_from: from };
-  return { room_no, room_id, version, joined, last_position, ...counted, events: new CountableEvents(known) };
+  const room = { room_no, room_id, version, joined, last_position, event_no, position };
+  return { ...room, ...counted, events: new CountableEvents(known) };
 }
 
 function uncounted(row: TimelineRow): UncountedEvent | undefined {

@@ -1,13 +1,17 @@
 import * as z from 'zod';
 import { background } from '../../log.ts';
 import { parsePlainJson } from '../../room/strict-json.ts';
+import { EVENT_FLAGS } from '../../storage/batch-arrays.ts';
+import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
 import { upsertPushCounters, type NewPushCounter } from '../../storage/tables/push_counters.ts';
 import type { LoadedPushRules } from '../loaded-push-rules.ts';
 import { readPushRules } from '../push-rules.ts';
-import { isJudgedByKind, judgeEvents, type PushCandidate } from '../push-verdicts.ts';
+import type { PushCandidate, PushRoom } from '../push-candidate.ts';
+import { isJudgedByKind, isJudgedByTexts, judgeEvents } from '../push-verdicts.ts';
 import type { Session } from '../session.ts';
 import { indexAfter } from '../countable-events.ts';
 import type { CountableRow, EventKind } from '../countable-events.ts';
+import { findQuietKinds } from '../text-mentions.ts';
 import { readUncounted } from './uncounted-events.ts';
 import { unreadInWindow, type ToldRoom } from './unread-in-window.ts';
 import type { RememberedUnread, RoomUnread, UnreadCount } from '../unread-memory.ts';
@@ -54,7 +58,8 @@ export async function readUnread(
   const { ignored, generation } = moment;
   const found = await findRooms(session, rooms, { moment, limit });
   const rules = await readPushRules(session.ctx, session.reader, found.rulesPosition);
-  const counting: Counting = { session, rules, ignored: ignored.users };
+  const atHand = rooms.flatMap(({ window }) => window.scanned);
+  const counting: Counting = { session, rules, ignored: ignored.users, atHand };
   const counted = await countRooms(counting, found.rooms);
   // What was counted by other rules or for other ignored users than those of this moment is not kept.
   if (rules.position === found.rulesPosition && ignored.position === found.ignoredPosition)
@@ -135,6 +140,8 @@ interface Counting {
   readonly session: Session;
   readonly rules: LoadedPushRules;
   readonly ignored: ReadonlySet<string>;
+  /** What the answer has read anyway. */
+  readonly atHand: readonly TimelineRow[];
 }
 
 interface CountedRoom extends RoomAt {
@@ -142,13 +149,10 @@ interface CountedRoom extends RoomAt {
 }
 
 async function countRooms(counting: Counting, rooms: readonly RoomAt[]): Promise<CountedRoom[]> {
-  const { session, rules } = counting;
+  const { session, rules, atHand } = counting;
   const found = await sortRooms(counting, rooms);
-  const verdicts = await judgeEvents(
-    session,
-    rules,
-    found.flatMap(({ kinds }) => kinds.flatMap((kind) => kind.candidates)),
-  );
+  const events = found.flatMap(({ kinds }) => kinds.flatMap((kind) => kind.candidates));
+  const verdicts = await judgeEvents(session, rules, { events, atHand });
   const countOf = (eventNo: number): UnreadCount | undefined => {
     const verdict = verdicts.get(eventNo);
     return verdict?.notify === true ? { notifications: 1, highlights: Number(verdict.highlight) } : undefined;
@@ -170,10 +174,40 @@ interface KindToCount {
   readonly each: number;
 }
 
+/** Kinds of a room that may count, with what is known of each without looking into its events. */
+interface HeardRoom {
+  readonly room: RoomAt;
+  readonly pushRoom: PushRoom;
+  readonly heard: readonly (UnreadKind & { readonly looks: Pick<PushCandidate, 'type' | 'sender' | 'flags'> })[];
+}
+
 /** Looks at kinds, of which a room has as many as people who write, and only where the rules need it at events. */
-async function sortRooms({ session, rules, ignored }: Counting, rooms: readonly RoomAt[]): Promise<SortedRoom[]> {
+async function sortRooms(counting: Counting, rooms: readonly RoomAt[]): Promise<SortedRoom[]> {
+  const { session, rules } = counting;
+  const sorted = await hearRooms(counting, rooms);
+  const texts = sorted.flatMap(({ pushRoom, heard }) =>
+    heard.filter(({ looks }) => isJudgedByTexts(looks, rules)).map((found) => ({ ...found, room: pushRoom })),
+  );
+  const quiet = await findQuietKinds(session, texts);
+  return sorted.map(({ room, pushRoom, heard }) => ({
+    room,
+    kinds: heard.map(({ kind, first, looks }): KindToCount => {
+      const { thread } = kind;
+      const flags = quiet.has(kind) ? looks.flags & ~EVENT_FLAGS.unmarkedText : looks.flags;
+      const isAlike = isJudgedByKind({ ...looks, flags }, rules);
+      const eventNos = kind.eventNos.slice(first, isAlike ? first + 1 : undefined);
+      const candidates = eventNos.map((eventNo, i) => {
+        return { ...looks, eventNo, anchor: kind.anchors[first + i] ?? 0, room: pushRoom, flags };
+      });
+      return { thread, candidates, each: isAlike ? kind.eventNos.length - first : 1 };
+    }),
+  }));
+}
+
+/** Leaves out what ignored users have written. */
+async function hearRooms({ session, ignored }: Counting, rooms: readonly RoomAt[]): Promise<HeardRoom[]> {
   const { names } = session.ctx.store;
-  const counting = rooms.map((room) => ({ room, kinds: countedKinds(session, room.row) }));
+  const counting = rooms.map((room) => ({ room, kinds: unreadKinds(session, room.row) }));
   const all = counting.flatMap(({ kinds }) => kinds.map(({ kind }) => kind));
   const [types, senders] = await Promise.all([
     names.types([...new Set(all.map((kind) => kind.typeNo))]),
@@ -181,24 +215,24 @@ async function sortRooms({ session, rules, ignored }: Counting, rooms: readonly 
   ]);
   return counting.map(({ room, kinds }) => {
     const { row } = room;
-    const pushRoom = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined };
+    const ownMember = { eventNo: row.event_no, position: row.position };
+    const pushRoom = { roomId: row.room_id, rules: rulesOf(row.version), joined: row.joined, ownMember };
     const heard = kinds.filter(({ kind }) => !ignored.has(senders.get(kind.senderNo) ?? ''));
-    return {
-      room,
-      kinds: heard.map(({ kind, first }): KindToCount => {
-        const { senderNo, typeNo, flags, thread } = kind;
-        const looks = { type: types.get(typeNo) ?? '', sender: senders.get(senderNo) ?? '', flags };
-        const isAlike = isJudgedByKind(looks, rules);
-        const eventNos = kind.eventNos.slice(first, isAlike ? first + 1 : undefined);
-        const candidates = eventNos.map((eventNo) => ({ eventNo, room: pushRoom, ...looks }));
-        return { thread, candidates, each: isAlike ? kind.eventNos.length - first : 1 };
-      }),
+    const looksOf = ({ senderNo, typeNo, flags }: EventKind) => {
+      return { type: types.get(typeNo) ?? '', sender: senders.get(senderNo) ?? '', flags };
     };
+    return { room, pushRoom, heard: heard.map((found) => ({ ...found, looks: looksOf(found.kind) })) };
   });
 }
 
-/** Kinds of which something is not read yet, each with the index of its first such event. Who writes has read what stands above, in the same thread. */
-function countedKinds({ reader }: Session, row: CountableRow): { kind: EventKind; first: number }[] {
+/** A kind with the index of its first event that is not read. */
+interface UnreadKind {
+  readonly kind: EventKind;
+  readonly first: number;
+}
+
+/** Kinds of which something is not read yet. Who writes has read what stands above, in the same thread. */
+function unreadKinds({ reader }: Session, row: CountableRow): UnreadKind[] {
   const written = row.events.writtenBy(reader.userNo);
   return row.events.kinds.flatMap((kind) => {
     if (kind.senderNo === reader.userNo) return [];
