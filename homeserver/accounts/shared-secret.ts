@@ -1,11 +1,13 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MatrixError } from '../errors.ts';
 import type { AccountsContext } from './context.ts';
+import { equalText, seal } from './sealed.ts';
 
 /** How long a nonce can be used, ms. */
 const NONCE_MS = 60_000;
+const NONCE = 'registration nonce';
 
 /** What is asked for with the secret. */
 export interface SecretRegistration {
@@ -24,7 +26,7 @@ export interface SecretRegistration {
 export async function newNonce(ctx: AccountsContext): Promise<string> {
   const secret = await readSecret(ctx);
   const body = `${(Date.now() + NONCE_MS).toString(36)}.${randomBytes(16).toString('hex')}`;
-  return `${body}.${seal(secret, body)}`;
+  return `${body}.${seal(secret, NONCE, body)}`;
 }
 
 /** Whoever sent this has the secret. Errors: M_FORBIDDEN, M_UNRECOGNIZED where the secret opens nothing. */
@@ -33,7 +35,7 @@ export async function requireSecret(ctx: AccountsContext, asked: SecretRegistrat
   const { nonce, username, password, admin, mac } = asked;
   const parts = [nonce, username, password, admin ? 'admin' : 'notadmin'];
   const wanted = createHmac('sha1', secret).update(parts.join('\0')).digest('hex');
-  if (isFresh(secret, nonce) && equal(mac.toLowerCase(), wanted)) return;
+  if (isFresh(secret, nonce) && equalText(mac.toLowerCase(), wanted)) return;
   throw new MatrixError('M_FORBIDDEN', 'The mac does not fit, or the nonce is too old: ask for a new one.');
 }
 
@@ -47,14 +49,5 @@ async function readSecret(ctx: AccountsContext): Promise<string> {
 
 function isFresh(secret: string, nonce: string): boolean {
   const [ends = '', random = '', mark = ''] = nonce.split('.');
-  return equal(mark, seal(secret, `${ends}.${random}`)) && Number.parseInt(ends, 36) > Date.now();
-}
-
-function seal(secret: string, body: string): string {
-  return createHmac('sha256', secret).update(`registration nonce ${body}`).digest('hex');
-}
-
-function equal(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)];
-  return a.length === b.length && timingSafeEqual(a, b);
+  return equalText(mark, seal(secret, NONCE, `${ends}.${random}`)) && Number.parseInt(ends, 36) > Date.now();
 }

@@ -73,6 +73,7 @@ import { registrationTokenValidity } from './registrationTokenValidity.ts';
 import { reportEvent } from './reportEvent.ts';
 import { reportRoom } from './reportRoom.ts';
 import { reportUser } from './reportUser.ts';
+import { requestOpenIdToken } from './requestOpenIdToken.ts';
 import { roomInitialSync } from './roomInitialSync.ts';
 import { search } from './search.ts';
 import { searchUserDirectory } from './searchUserDirectory.ts';
@@ -148,6 +149,7 @@ export const CLIENT_SERVER_ROUTES: readonly AnyEndpoint[] = [
   getThreadRoots,
   getTokenOwner,
   getTurnServer,
+  requestOpenIdToken,
   getUserProfile,
   getVersions,
   getWellknown,
