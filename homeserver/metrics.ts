@@ -25,6 +25,9 @@ export interface Metrics {
   /** Snapshots that were stored before anything named them, by what became of them. */
   readonly unnamedSnapshots: Counter<'outcome'>;
   readonly longPollsWaiting: Gauge;
+  /** Large answers that are being made or sent. */
+  readonly largeAnswerBytes: Gauge;
+  readonly largeAnswersWaiting: Gauge;
   readonly syncSeconds: Histogram<'kind'>;
 }
 
@@ -107,6 +110,16 @@ function syncMetrics(registers: Registry[]) {
     longPollsWaiting: new Gauge({
       name: 'matrix_homeserver_long_polls_waiting',
       help: 'Sync requests that wait for something to happen.',
+      registers,
+    }),
+    largeAnswerBytes: new Gauge({
+      name: 'matrix_homeserver_large_answers_bytes',
+      help: 'Memory that large answers take while they are made and sent, estimated.',
+      registers,
+    }),
+    largeAnswersWaiting: new Gauge({
+      name: 'matrix_homeserver_large_answers_waiting',
+      help: 'Requests for large answers that wait for others to be sent.',
       registers,
     }),
     syncSeconds: new Histogram({

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { MatrixError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -8,7 +9,7 @@ const JSON_TYPE = 'application/json';
  * Sends JSON text as it is. Its type comes without a charset, which JSON does not have and the specification does not name; with a
  * serializer of its own the framework adds none.
  */
-export function sendJson(reply: FastifyReply, text: string | Buffer): FastifyReply {
+export function sendJson(reply: FastifyReply, text: string | Buffer | Readable): FastifyReply {
   return reply
     .header('content-type', JSON_TYPE)
     .serializer((json: string) => json)

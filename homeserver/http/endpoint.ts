@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { JsonText } from '../sync/json-text.ts';
+import type { LargeRead } from '../sync/large-reads.ts';
 import type { UserId } from '../room/identifiers.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -43,13 +45,14 @@ export interface EndpointRequest<
   address: string;
   /** Fires when the client hangs up or the server drains: long polls must answer at once. */
   signal: AbortSignal;
+  /** The part of this request in what all large answers may take together. */
+  large: LargeRead;
 }
 
 /** An answer whose JSON text is ready (events are spliced, never serialised again). */
 export class RawJson {
-  /** Or its bytes, where many are given the same. */
-  readonly text: string | Buffer;
-  constructor(text: string | Buffer) {
+  readonly text: JsonText;
+  constructor(text: JsonText) {
     this.text = text;
   }
 }

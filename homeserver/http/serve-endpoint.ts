@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MatrixError } from '../errors.ts';
+import { LargeRead } from '../sync/large-reads.ts';
 import { sendJson } from './answer-error.ts';
 import type { AnyEndpoint, App } from './app.ts';
 import type { Authenticator } from './authenticate.ts';
@@ -9,6 +10,7 @@ import { parseJsonBody } from './json-body.ts';
 import { networkOf } from './network-of.ts';
 import type { OpenRequests } from './open-requests.ts';
 import { parseInput } from './parse-input.ts';
+import { sendText } from './send-answer.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -29,7 +31,7 @@ export interface ServingContext {
 
 type AnyRequest = Parameters<AnyEndpoint['handle']>[1];
 
-/** The parsed request. `signal` is made when a handler asks for it: only long polls do. */
+/** The parsed request. `signal` and `large` are made when a handler asks for them: only long polls do, and what may be large. */
 class ParsedRequest implements AnyRequest {
   readonly requester: Requester | undefined;
   readonly params: unknown;
@@ -37,22 +39,32 @@ class ParsedRequest implements AnyRequest {
   readonly body: unknown;
   readonly address: string;
   readonly #reply: FastifyReply;
-  readonly #open: OpenRequests;
+  readonly #context: ServingContext;
   #signal: AbortSignal | undefined;
+  #large: LargeRead | undefined;
 
-  constructor(endpoint: AnyEndpoint, request: FastifyRequest, reply: FastifyReply, open: OpenRequests) {
+  constructor(endpoint: AnyEndpoint, request: FastifyRequest, reply: FastifyReply, context: ServingContext) {
     this.requester = request.requester;
     this.params = parseInput(endpoint.params, request.params, 'path');
     this.query = parseInput(endpoint.query, request.query, 'query');
     this.body = endpoint.body === undefined ? undefined : parseInput(endpoint.body, readBody(request), 'body');
     this.address = request.ip;
     this.#reply = reply;
-    this.#open = open;
+    this.#context = context;
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= this.#open.signalFor(this.#reply.raw);
+    this.#signal ??= this.#context.open.signalFor(this.#reply.raw);
     return this.#signal;
+  }
+
+  get large(): LargeRead {
+    const { raw } = this.#reply;
+    this.#large ??= new LargeRead(this.#context.app.sync.largeReads, this.requester?.userNo ?? 0, (over) => {
+      if (raw.closed) over();
+      else raw.once('close', over);
+    });
+    return this.#large;
   }
 }
 
@@ -67,10 +79,10 @@ function readBody(request: FastifyRequest): unknown {
 /** Registers an endpoint under its path and its aliases. */
 export function serveEndpoint(server: FastifyInstance, endpoint: AnyEndpoint, context: ServingContext): void {
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const parsed = new ParsedRequest(endpoint, request, reply, context.open);
+    const parsed = new ParsedRequest(endpoint, request, reply, context);
     const answer = await endpoint.handle(context.app, parsed);
     if (endpoint.showsActivity === true && parsed.requester !== undefined) noteActivity(context.app, parsed.requester);
-    return sendAnswer(reply, answer);
+    return sendAnswer(reply, answer, () => parsed.large);
   };
   const admit = (request: FastifyRequest, requester: Requester | undefined): void => {
     request.requester = requester;
@@ -117,8 +129,8 @@ function limitRate(endpoint: AnyEndpoint, request: FastifyRequest, app: App): vo
   app.limits.take(endpoint.rateLimit, perUser ? String(request.requester?.userNo) : networkOf(request.ip));
 }
 
-function sendAnswer(reply: FastifyReply, answer: unknown): FastifyReply {
-  if (answer instanceof RawJson) return sendJson(reply, answer.text);
+function sendAnswer(reply: FastifyReply, answer: unknown, large: () => LargeRead): FastifyReply {
+  if (answer instanceof RawJson) return sendText(reply, answer.text, large);
   if (answer instanceof StatusAnswer) return sendJson(reply.code(answer.status), JSON.stringify(answer.body));
-  return sendJson(reply, answer === undefined ? '{}' : JSON.stringify(answer));
+  return sendText(reply, answer === undefined ? '{}' : JSON.stringify(answer), large);
 }

@@ -43,10 +43,10 @@ export async function readableState(ctx: RoomsContext, actor: Actor, roomId: Roo
   return { roomId: room.room_id, rules, snapshot };
 }
 
-/** All state events at that moment, in no order. */
-export async function readState(ctx: RoomsContext, state: ReadableState): Promise<TimelineRow[]> {
+/** Numbers of all state events at that moment, in no order. */
+export async function readStateNumbers(ctx: RoomsContext, state: ReadableState): Promise<number[]> {
   const entries = stateOf(await selectSnapshotChain(ctx.store.db, state.snapshot));
-  return selectEventsByNo(ctx.store.db, [...entries.keys.values(), ...entries.members.values()]);
+  return [...entries.keys.values(), ...entries.members.values()];
 }
 
 /** One state event at that moment. Errors: M_NOT_FOUND. */

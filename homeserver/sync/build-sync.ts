@@ -11,6 +11,7 @@ import { giveTimelineEvents } from './give-events.ts';
 import type { SyncedSpan } from './lazy-members.ts';
 import { membershipOf } from './membership.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
+import type { JsonText } from './json-text.ts';
 import type { Interest } from './recent-commits.ts';
 import { hasNews, roomJson } from './room-json.ts';
 import type { RoomParts } from './room-json.ts';
@@ -32,6 +33,7 @@ import type { TimelineWindow } from './streams/timeline.ts';
 import { readUnread } from './streams/unread.ts';
 import type { ReadAt } from './streams/unread.ts';
 import type { SyncRequest } from './sync-request.ts';
+import { weightOf } from './sync-weight.ts';
 import type { TypingRoomUsers } from './typing.ts';
 
 /** What one look at the database found. */
@@ -42,8 +44,8 @@ export interface SyncParts {
   /** What `join` and `leave` are made of, and the invites of `invite`. */
   readonly rooms: readonly RoomParts[];
   readonly invited: readonly MembershipRow[];
-  readonly join: readonly (readonly [roomId: string, json: string])[];
-  readonly leave: readonly (readonly [roomId: string, json: string])[];
+  readonly join: readonly (readonly [roomId: string, json: JsonText])[];
+  readonly leave: readonly (readonly [roomId: string, json: JsonText])[];
   readonly invite: readonly (readonly [roomId: string, json: string])[];
   readonly knock: readonly (readonly [roomId: string, json: string])[];
   readonly accountData: readonly string[];
@@ -91,6 +93,7 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
   const { input, changes, typing, presenceSince, generation } = found;
   const accountData = sortAccountData(changes.account_data, input.since);
   const plan = await planRooms(session, changes.rooms, input);
+  await request.reader.large?.take(weightOf(plan, timelineLimit(session, request), request.filter));
   const fresh = plan.rooms.filter((room) => room.isNew && input.since !== undefined).map((room) => room.row.room_no);
   const [stripped, newReceipts, newData, rules, recounted] = await Promise.all([
     readStrippedState(
@@ -304,7 +307,7 @@ function newRules(session: Session, position: number, { since, filter }: SyncReq
   return pushRulesJson(session, position, filter.accountData);
 }
 
-function sectionOf(rooms: readonly RoomParts[], section: RoomPlan['section']): [string, string][] {
+function sectionOf(rooms: readonly RoomParts[], section: RoomPlan['section']): [string, JsonText][] {
   return rooms.filter((room) => room.plan.section === section).map((room) => [room.plan.row.room_id, roomJson(room)]);
 }
 

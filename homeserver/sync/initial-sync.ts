@@ -53,7 +53,7 @@ function roomJson(room: RoomParts, isPublished: boolean, head: number): string {
         ['chunk', list(room.timeline.map((text) => inRoom(roomId, text)))],
       ]),
     ],
-    ['state', list(room.state.map((text) => inRoom(roomId, text)))],
+    ['state', list(room.state.map((text) => inRoom(roomId, text.toString())))],
     ['visibility', isPublished ? '"public"' : '"private"'],
     ['account_data', list(room.accountData)],
   ]);

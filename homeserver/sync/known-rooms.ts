@@ -14,6 +14,8 @@ export interface KnownRoom {
   readonly snapshot: number;
   /** Position of its newest event. */
   readonly lastPosition: number;
+  /** How many are joined. */
+  readonly joined: number;
   /**
    * No event up to `lastPosition` and after this position took anything away from a state event: what was made of the room's state
    * since then still holds while the snapshot is the same.
@@ -92,6 +94,7 @@ export class KnownRooms {
       version: row.version,
       snapshot: row.snapshot,
       lastPosition: row.last_position,
+      joined: row.joined,
       intactSince: isGoneOn ? before.intactSince : row.last_position,
     };
     const isVoid = this.#notifier.mayHaveChanged({ userNo: NOBODY, rooms: new Set([roomNo]) }, head);

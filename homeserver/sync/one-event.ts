@@ -1,6 +1,6 @@
 import { MatrixError } from '../errors.ts';
 import { selectMembersAt } from '../storage/sync-reads/select-state.ts';
-import { selectEventsByNo, selectRoomOfEvent, selectTimelineEvent } from '../storage/sync-reads/select-timeline.ts';
+import { selectRoomOfEvent, selectTimelineEvent } from '../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { SyncContext } from './context.ts';
 import { compileFilter } from './event-matcher.ts';
@@ -11,6 +11,7 @@ import { comparePoints, formatPoint, pointBefore, START_OF_ROOM } from './positi
 import type { TimelinePoint } from './position.ts';
 import { openRoom } from './room-access.ts';
 import type { RoomAccess } from './room-access.ts';
+import { readEvents } from './read-events.ts';
 import { object } from './room-json.ts';
 import { openSession } from './session.ts';
 import type { ReadingUser, Session } from './session.ts';
@@ -142,7 +143,7 @@ async function stateAfter(
   const wants = { snapshots: senders.map(() => last.state_after), keys: senders };
   const entries = lazy ? await selectMembersAt(session.db, wants) : [];
   const members = lazy ? entries.map((entry) => entry.event_no) : [...(state?.members.values() ?? [])];
-  const rows = await selectEventsByNo(session.db, [...(state?.keys.values() ?? []), ...members]);
+  const rows = await readEvents(session, [...(state?.keys.values() ?? []), ...members]);
   const matcher = compileFilter(request.filter);
   const wanted = rows.filter((row) => matcher.all || matcher.matches(filteredEvent(row)));
   return [...giveStateEvents(session, wanted, access.standings, { withRoomId: true }).values()];

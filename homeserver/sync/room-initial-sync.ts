@@ -1,5 +1,4 @@
 import { selectAccountDataOfRooms } from '../storage/sync-reads/select-streams.ts';
-import { selectEventsByNo } from '../storage/sync-reads/select-timeline.ts';
 import { selectIsPublished } from '../storage/tables/published_rooms.ts';
 import type { SyncContext } from './context.ts';
 import { compileFilter } from './event-matcher.ts';
@@ -8,6 +7,7 @@ import { heardIn } from './ignored-users.ts';
 import { formatPoint, START_OF_ROOM } from './position.ts';
 import { openRoom } from './room-access.ts';
 import type { RoomAccess } from './room-access.ts';
+import { readEvents } from './read-events.ts';
 import { object } from './room-json.ts';
 import { openSession } from './session.ts';
 import type { ReadingUser, Session } from './session.ts';
@@ -65,9 +65,6 @@ async function newestMessages(session: Session, access: RoomAccess): Promise<str
 
 async function stateAt(session: Session, access: RoomAccess): Promise<string[]> {
   const state = (await loadStates(session, [access.end], true)).get(access.end);
-  const rows = await selectEventsByNo(session.db, [
-    ...(state?.keys.values() ?? []),
-    ...(state?.members.values() ?? []),
-  ]);
+  const rows = await readEvents(session, [...(state?.keys.values() ?? []), ...(state?.members.values() ?? [])]);
   return [...giveStateEvents(session, rows, access.standings, { withRoomId: true }).values()];
 }

@@ -1,4 +1,5 @@
 import type { HeroRow } from '../storage/sync-reads/select-members.ts';
+import { joinJson, type JsonPiece, type JsonText } from './json-text.ts';
 import { NO_MEMBERSHIP } from './membership.ts';
 import { formatPoint } from './position.ts';
 import type { RoomPlan } from './streams/rooms.ts';
@@ -7,12 +8,12 @@ import type { TimelineWindow } from './streams/timeline.ts';
 import { sumOf } from './streams/unread.ts';
 import type { RoomUnread, UnreadCount } from './unread-memory.ts';
 
-/** Everything that an answer says of one room; events are JSON texts, those of a whole state one text with commas between. */
+/** Everything that an answer says of one room; events are JSON texts, those of a whole state one piece with commas between. */
 export interface RoomParts {
   readonly plan: RoomPlan;
   readonly window: TimelineWindow;
   readonly timeline: readonly string[];
-  readonly state: readonly string[];
+  readonly state: readonly JsonPiece[];
   readonly stateIsAfter: boolean;
   readonly ephemeral: readonly string[];
   readonly accountData: readonly string[];
@@ -33,15 +34,19 @@ export function hasNews(parts: RoomParts): boolean {
 }
 
 /** A member of `rooms.join` or `rooms.leave`. Spec: client-server API, "Syncing" (v1.19). */
-export function roomJson(parts: RoomParts): string {
-  const { window, plan } = parts;
+export function roomJson(parts: RoomParts): JsonText {
+  const { window } = parts;
   const timeline = `{"events":${list(parts.timeline)},"limited":${window.limited},"prev_batch":"${formatPoint(window.start)}"}`;
-  const state = `"${parts.stateIsAfter ? 'state_after' : 'state'}":${events(parts.state)}`;
-  const both = `"timeline":${timeline},${state},"account_data":${events(parts.accountData)}`;
-  if (plan.section === 'leave') return `{${both}}`;
-  const summary = parts.heroes === undefined ? '' : `,"summary":${summaryJson(plan, parts.heroes)}`;
-  const counts = countsJson(parts);
-  return `{${both},"ephemeral":${events(parts.ephemeral)},${counts}${summary}}`;
+  const before = `{"timeline":${timeline},"${parts.stateIsAfter ? 'state_after' : 'state'}":{"events":[`;
+  const after = `]},"account_data":${events(parts.accountData)}${ofJoined(parts)}}`;
+  return joinJson([before, joinJson(parts.state, ','), after]);
+}
+
+function ofJoined(parts: RoomParts): string {
+  const { plan, heroes } = parts;
+  if (plan.section === 'leave') return '';
+  const summary = heroes === undefined ? '' : `,"summary":${summaryJson(plan, heroes)}`;
+  return `,"ephemeral":${events(parts.ephemeral)},${countsJson(parts)}${summary}`;
 }
 
 function countsJson({ unread, threadsApart }: RoomParts): string {
@@ -66,6 +71,14 @@ export function events(texts: readonly string[]): string {
 /** An object from keys and JSON texts. */
 export function object(members: Iterable<readonly [string, string]>): string {
   return `{${[...members].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`;
+}
+
+/** The same of members that may be in pieces. */
+export function objectOf(members: readonly (readonly [string, JsonText])[]): JsonText {
+  const texts = members.map(([key, text]) => {
+    return typeof text === 'string' ? `${JSON.stringify(key)}:${text}` : joinJson([`${JSON.stringify(key)}:`, text]);
+  });
+  return joinJson(['{', joinJson(texts, ','), '}']);
 }
 
 function list(texts: readonly string[]): string {

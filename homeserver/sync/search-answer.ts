@@ -9,6 +9,7 @@ import { giveStateEvents, giveTimelineEvents } from './give-events.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
 import { formatPoint, pointAt, pointBefore, START_OF_ROOM } from './position.ts';
 import type { TimelinePoint } from './position.ts';
+import { readEvents } from './read-events.ts';
 import { object } from './room-json.ts';
 import { isHeard, readIgnoredNos } from './ignored-users.ts';
 import { groupOf, type FoundPage, type SearchRequest, type SearchResult } from './search-page.ts';
@@ -173,7 +174,7 @@ async function readStates(session: Session, page: FoundPage): Promise<string> {
     const state = states.get(room.snapshot);
     return [...(state?.keys.values() ?? []), ...(state?.members.values() ?? [])];
   });
-  const rows = await selectEventsByNo(session.db, all);
+  const rows = await readEvents(session, all);
   const texts = giveStateEvents(session, rows, page.standings, { withRoomId: true });
   const byRoom = Map.groupBy(rows, (row) => row.room_no);
   return object(

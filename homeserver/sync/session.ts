@@ -1,12 +1,15 @@
 import type { Queryable } from '../storage/database.ts';
 import type { ReaderView } from '../room/history-visibility.ts';
 import type { SyncContext } from './context.ts';
+import type { LargeRead } from './large-reads.ts';
 
 /** Who reads: the caller of an endpoint. */
 export interface ReadingUser {
   readonly userId: string;
   readonly userNo: number;
   readonly deviceNo: number;
+  /** Where the answer may be large: the part of the request in what large answers may take together. */
+  readonly large?: LargeRead;
 }
 
 /** One request that reads rooms. */

@@ -5,7 +5,9 @@ import type { Metrics } from '../metrics.ts';
 import type { BoundedCache } from '../bounded-cache.ts';
 import type { Store } from '../storage/store.ts';
 import { IgnoredMemory } from './ignored-memory.ts';
+import type { JsonPiece } from './json-text.ts';
 import { KnownRooms } from './known-rooms.ts';
+import { LargeReads } from './large-reads.ts';
 import { LazyMembers } from './lazy-members.ts';
 import { ReadMemory } from './read-memory.ts';
 import type { FirstMemberRow } from '../storage/sync-reads/select-members.ts';
@@ -51,12 +53,17 @@ export interface SyncState {
   readonly pushTexts: ReadMemory<string>;
   /** The members that summaries of rooms name. */
   readonly firstMembers: ReadMemory<readonly FirstMemberRow[]>;
+  /** What large answers under way take. */
+  readonly largeReads: LargeReads;
   close(): Promise<void>;
 }
 
-/** An answer that is given to many. */
-interface GivenList {
+/** An answer about the members of a room, ready to be given to anybody who is in it. */
+export interface GivenList {
+  /** As bytes: all who get it are sent the same. */
   body(now: number): Buffer;
+  /** About the bytes of memory that it takes, the answer included. */
+  readonly bytes: number;
 }
 
 /** The state of a room at a snapshot, as it is given to many. */
@@ -64,8 +71,8 @@ export interface GivenState {
   readonly room: { readonly roomNo: number; readonly roomId: string };
   /** Oldest first. */
   readonly rows: readonly TimelineRow[];
-  /** The events without the room's id, with commas between. */
-  text(now: number): string;
+  /** The events without the room's id, with commas between; bytes where there are many. */
+  json(now: number): JsonPiece;
 }
 
 interface StoredFilter {
@@ -95,8 +102,8 @@ const MAX_CHOSEN_BYTES = 8_000_000;
 const MAX_PAGE_BYTES = 6_000_000;
 /** A list of 10,000 members has about 10 MB, the answer included. */
 const MAX_LIST_BYTES = 12_000_000;
-/** A state of 50 events has about 120 kB, the text included. */
-const MAX_STATE_BYTES = 8_000_000;
+/** A state of 50 events has about 120 kB, one of 10,000 members 24 MB, the text included. */
+const MAX_STATE_BYTES = 32_000_000;
 /** A thousand events of one room have about 30 kB. */
 const MAX_RECENT_BYTES = 4_000_000;
 const MAX_FIRST_BYTES = 1_000_000;
@@ -131,6 +138,7 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
     unread,
     knownRooms,
     ignored,
+    largeReads: new LargeReads({ bytes: metrics.largeAnswerBytes, waiting: metrics.largeAnswersWaiting }),
     ...memories,
     close: async () => {
       removeReset();

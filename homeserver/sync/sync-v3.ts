@@ -5,7 +5,8 @@ import { formatSyncToken, MAX_MARKS } from './position.ts';
 import type { SyncToken, VolatileMark } from './position.ts';
 import type { WakeReason } from './notifier.ts';
 import type { Interest } from './recent-commits.ts';
-import { events, object } from './room-json.ts';
+import type { JsonText } from './json-text.ts';
+import { events, objectOf } from './room-json.ts';
 import { presenceInMemory, presenceSince, wantsPresence } from './streams/presence.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { TypingRoomUsers } from './typing.ts';
@@ -20,7 +21,7 @@ export async function syncV3(
   request: SyncRequest,
   timeoutMs: number,
   signal: () => AbortSignal,
-): Promise<string> {
+): Promise<JsonText> {
   const { since } = request;
   if (since === undefined || request.fullState) return (await lookOnce(ctx, request)).text;
   const deadline = performance.now() + timeoutMs;
@@ -49,7 +50,7 @@ interface Look {
 }
 
 interface Answer extends Look {
-  readonly text: string;
+  readonly text: JsonText;
   readonly hasNews: boolean;
 }
 
@@ -166,14 +167,14 @@ function nextMarks({ replica, serial, presence }: Mark, before: SyncToken | unde
 }
 
 /** Sections of parts of the server that do not exist yet (to-device, device lists) are empty, as they are. */
-function answerJson(parts: SyncParts, next: SyncToken): string {
+function answerJson(parts: SyncParts, next: SyncToken): JsonText {
   const { join, leave, invite, knock, accountData } = parts;
-  const rooms = Object.entries({ join, leave, invite, knock }).flatMap(([name, section]): [string, string][] =>
-    section.length === 0 ? [] : [[name, object(section)]],
+  const rooms = Object.entries({ join, leave, invite, knock }).flatMap(([name, section]): [string, JsonText][] =>
+    section.length === 0 ? [] : [[name, objectOf(section)]],
   );
-  return object([
+  return objectOf([
     ['next_batch', JSON.stringify(formatSyncToken(next))],
-    ...(rooms.length === 0 ? [] : [['rooms', object(rooms)] as const]),
+    ...(rooms.length === 0 ? [] : [['rooms', objectOf(rooms)] as const]),
     ...(accountData.length === 0 ? [] : [['account_data', events(accountData)] as const]),
     ['presence', events(parts.presence.events)],
     ['to_device', events([])],

@@ -1,13 +1,19 @@
-import { isFresh, plainText, weightOf } from './shared-row.ts';
+import { withUnsigned } from './client-event.ts';
+import type { JsonPiece } from './json-text.ts';
+import { isFresh, weightOf } from './shared-row.ts';
 import type { SharedRow } from './shared-row.ts';
 import type { Standing } from './standing.ts';
+import { storedEvent } from './stored-event.ts';
+
+/** From here on a text is given as bytes: all who get it are sent the same ones. */
+const LARGE_TEXT = 256_000;
 
 /** The state of a room at a snapshot, ready to be given to anybody. */
 export class WholeState {
   /** Oldest first. */
   readonly rows: readonly SharedRow[];
   readonly room: Pick<Standing, 'roomNo' | 'roomId' | 'rules'>;
-  #text = '';
+  #json: JsonPiece = '';
   #madeAt = Number.NEGATIVE_INFINITY;
 
   constructor(rows: readonly SharedRow[], { roomNo, roomId, rules }: WholeState['room']) {
@@ -16,13 +22,14 @@ export class WholeState {
   }
 
   /** The events without the room's id, with commas between; what was made within a second is given again. */
-  text(now: number): string {
+  json(now: number): JsonPiece {
     if (!isFresh(this.#madeAt, now)) {
-      const view = { now, withRoomId: false, membership: undefined };
-      this.#text = this.rows.map((row) => plainText(row, this.room, view)).join(',');
+      const view = { now, withRoomId: false };
+      const text = this.rows.map((row) => withUnsigned(row.head, storedEvent(row, this.room), view)).join(',');
+      this.#json = text.length < LARGE_TEXT ? text : Buffer.from(text);
       this.#madeAt = now;
     }
-    return this.#text;
+    return this.#json;
   }
 
   /** About the bytes of memory that it takes, the text included. */

@@ -30,6 +30,8 @@ const NO_CACHES: Readonly<Record<string, string>> = {
   'sync/countable-events.ts #written': 'of what recent_events keeps of a room',
   'sync/notifier.ts #byRoom': 'polls that wait, MAX_ROOM_ENTRIES',
   'sync/notifier.ts #byUser': 'polls that wait, MAX_WAITERS',
+  'sync/large-reads.ts #users': 'requests under way',
+  'sync/large-reads.ts #shared': 'answers under way',
   'sync/read-memory.ts #underWay': 'requests under way',
   'sync/presence-feed.ts #waiting': 'users to be looked up, at most all of them',
   'sync/typing.ts #rooms': 'who types, nowhere else to be had; MAX_ROOMS and MAX_USERS',

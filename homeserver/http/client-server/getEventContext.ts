@@ -17,8 +17,9 @@ export const getEventContext = endpoint({
   rateLimit: 'requestsPerUser',
   params: z.object({ roomId: idField, eventId: idField }),
   query: z.object({ limit: numberField(0, MAX_EVENTS).default(10), filter: z.string().optional() }),
-  handle: async (app: App, { requester, params, query }) => {
+  handle: async (app: App, { requester, large, params, query }) => {
     const filter = query.filter === undefined ? {} : parseFilterText(RoomEventFilter, query.filter);
-    return new RawJson(await readEventContext(app, requester, { ...params, limit: query.limit, filter }));
+    const asked = { ...params, limit: query.limit, filter };
+    return new RawJson(await readEventContext(app, { ...requester, large }, asked));
   },
 });

@@ -1,6 +1,6 @@
 import { readJoinedMembers } from '../../sync/members.ts';
 import type { App } from '../app.ts';
-import { endpoint } from '../endpoint.ts';
+import { endpoint, RawJson } from '../endpoint.ts';
 import { RoomParams } from './request-fields.ts';
 
 /** Profiles of the joined members. Errors: M_FORBIDDEN. Spec: client-server API, `/joined_members` (v1.19). */
@@ -12,5 +12,6 @@ export const getJoinedMembersByRoom = endpoint({
   auth: 'user',
   rateLimit: 'requestsPerUser',
   params: RoomParams,
-  handle: async (app: App, { requester, params }) => readJoinedMembers(app, requester, params.roomId),
+  handle: async (app: App, { requester, large, params }) =>
+    new RawJson(await readJoinedMembers(app, { ...requester, large }, params.roomId)),
 });

@@ -23,12 +23,13 @@ export const getMembersByRoom = endpoint({
   rateLimit: 'requestsPerUser',
   params: RoomParams,
   query: MembersQuery,
-  handle: async (app: App, { requester, params, query }) => {
+  handle: async (app: App, { requester, large, params, query }) => {
     const at = query.at === undefined ? undefined : parsePoint(query.at);
     if (query.at !== undefined && at === undefined) {
       throw new MatrixError('M_INVALID_PARAM', 'at: must be a token of /sync or /messages.');
     }
     const { membership, not_membership: notMembership } = query;
-    return new RawJson(await readMembers(app, requester, { roomId: params.roomId, at, membership, notMembership }));
+    const asked = { roomId: params.roomId, at, membership, notMembership };
+    return new RawJson(await readMembers(app, { ...requester, large }, asked));
   },
 });

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { roomIdOf } from '../../rooms/known-room.ts';
-import { readableState, readState } from '../../rooms/read-state.ts';
+import { readableState, readStateNumbers } from '../../rooms/read-state.ts';
 import { clientEventJson } from '../../sync/client-event.ts';
+import { EVENT_BYTES } from '../../sync/large-reads.ts';
+import { eventParts } from '../../sync/read-events.ts';
 import { storedEvent } from '../../sync/stored-event.ts';
 import type { App } from '../app.ts';
 import { endpoint, RawJson } from '../endpoint.ts';
@@ -15,10 +17,14 @@ export const getRoomState = endpoint({
   auth: 'user',
   rateLimit: 'requestsPerUser',
   params: z.object({ roomId: z.string() }),
-  handle: async (app: App, { requester, params }) => {
+  handle: async (app: App, { requester, large, params }) => {
     const state = await readableState(app, requester, roomIdOf(params.roomId));
     const view = { now: Date.now(), withRoomId: true };
-    const events = (await readState(app, state)).map((row) => clientEventJson(storedEvent(row, state), view));
+    const numbers = await readStateNumbers(app, state);
+    await large.take(numbers.length * EVENT_BYTES);
+    const events: string[] = [];
+    for await (const rows of eventParts(app.store, numbers))
+      for (const row of rows) events.push(clientEventJson(storedEvent(row, state), view));
     return new RawJson(`[${events.join(',')}]`);
   },
 });

@@ -13,5 +13,6 @@ export const initialSync = endpoint({
   auth: 'user',
   rateLimit: 'requestsPerUser',
   query: z.object({ limit: numberField(0, 1000).default(10), archived: booleanField.default(false) }),
-  handle: async (app: App, { requester, query }) => new RawJson(await readInitialSync(app, requester, query)),
+  handle: async (app: App, { requester, large, query }) =>
+    new RawJson(await readInitialSync(app, { ...requester, large }, query)),
 });

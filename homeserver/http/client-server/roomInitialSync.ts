@@ -12,6 +12,6 @@ export const roomInitialSync = endpoint({
   auth: 'user',
   rateLimit: 'requestsPerUser',
   params: RoomParams,
-  handle: async (app: App, { requester, params }) =>
-    new RawJson(await readRoomInitialSync(app, requester, params.roomId)),
+  handle: async (app: App, { requester, large, params }) =>
+    new RawJson(await readRoomInitialSync(app, { ...requester, large }, params.roomId)),
 });

@@ -50,10 +50,10 @@ export const search = endpoint({
   rateLimit: 'requestsPerUser',
   query: z.object({ next_batch: z.string().max(512).optional() }),
   body: z.looseObject({ search_categories: z.looseObject({ room_events: RoomEvents.optional() }) }),
-  handle: async (app: App, { requester, query, body }) => {
+  handle: async (app: App, { requester, large, query, body }) => {
     const asked = body.search_categories.room_events;
     if (asked === undefined) return { search_categories: {} };
-    return new RawJson(await searchEvents(app, requester, requestOf(asked, query.next_batch)));
+    return new RawJson(await searchEvents(app, { ...requester, large }, requestOf(asked, query.next_batch)));
   },
 });
 

@@ -26,17 +26,18 @@ export const sync = endpoint({
   rateLimit: 'requestsPerUser',
   query: SyncQuery,
   handle: async (app: App, request) => {
-    const { requester: reader, query } = request;
+    const { requester, query } = request;
+    const reader = { ...requester, large: request.large };
     const since = query.since === undefined ? undefined : parseSyncToken(query.since);
     if (query.since !== undefined && since === undefined) {
       throw new MatrixError('M_INVALID_PARAM', 'since: must be a next_batch of an earlier sync.');
     }
-    const filter = await resolveFilter(app, reader.userNo, query.filter);
+    const filter = await resolveFilter(app, requester.userNo, query.filter);
     const asked = { reader, since, filter, fullState: query.full_state, useStateAfter: query.use_state_after };
     const timeoutMs = Math.min(query.timeout, app.config.sync.maxTimeoutMs);
     const setPresence = query.set_presence ?? 'online';
-    if (setPresence !== 'offline') app.sync.presence?.writer.noteSync(reader, setPresence, timeoutMs);
-    const session = app.tokens.watch(reader);
+    if (setPresence !== 'offline') app.sync.presence?.writer.noteSync(requester, setPresence, timeoutMs);
+    const session = app.tokens.watch(requester);
     try {
       const signal = () => AbortSignal.any([request.signal, session.signal]);
       const text = await syncV3(app, asked, timeoutMs, signal);

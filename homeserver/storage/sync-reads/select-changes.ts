@@ -223,6 +223,8 @@ export interface RoomForReaderRow {
   version: number;
   snapshot: number;
   last_position: number;
+  /** How many are joined. */
+  joined: number;
   /** No redaction is among the room's events after the position that the caller knows it up to. */
   is_intact: boolean;
   /** Null when the user was never in the room; otherwise as in MembershipRow. */
@@ -234,7 +236,7 @@ export interface RoomForReaderRow {
 
 // Of a caller who is far behind no more than 200 events are looked through.
 const FOR_READER = `
-select (select coalesce(max(position), 0) from commits) as head, r.room_no, r.room_id, r.version, r.snapshot, r.last_position,
+select (select coalesce(max(position), 0) from commits) as head, r.room_no, r.room_id, r.version, r.snapshot, r.last_position, r.joined,
   $3 > 0 and (
     select count(*) < 200 and coalesce(bool_and(n.type_no <> $4), true) from (
       select type_no from events where room_no = r.room_no and anchor > $3 order by anchor limit 200

@@ -52,6 +52,20 @@ export function selectMemberEvents(db: Queryable, roomNo: number, kinds: readonl
   return db.query({ name: 'memberships_select_events', text: OF_ROOM, values: [roomNo, kinds] });
 }
 
+const NUMBERS_OF_ROOM = `
+select coalesce(array_agg(event_no order by position, event_no), '{}') as event_nos
+from memberships where room_no = $1 and membership = any($2::int2[])`;
+
+/** The numbers of the same events, in the same order. */
+export async function selectMemberEventNos(db: Queryable, roomNo: number, kinds: readonly number[]): Promise<number[]> {
+  const rows = await db.query<{ event_nos: number[] }>({
+    name: 'memberships_select_event_nos',
+    text: NUMBERS_OF_ROOM,
+    values: [roomNo, kinds],
+  });
+  return rows[0]?.event_nos ?? [];
+}
+
 const NUMBERS = `
 select k.state_key_no, u.user_no from state_keys k join users u on u.user_id = k.state_key
 where k.state_key_no = any($1::int8[]) and k.type_no = $2`;

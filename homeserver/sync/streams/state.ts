@@ -1,9 +1,10 @@
 import { selectMemberEventsAt } from '../../storage/sync-reads/select-state.ts';
-import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
 import type { CompiledFilter } from '../compiled-filter.ts';
 import { giveStateEvents } from '../give-events.ts';
+import type { JsonPiece } from '../json-text.ts';
 import type { SyncedSpan } from '../lazy-members.ts';
+import { readEvents } from '../read-events.ts';
 import type { Session } from '../session.ts';
 import { EMPTY_STATE, loadStates } from '../state-maps.ts';
 import type { StateMap } from '../state-maps.ts';
@@ -46,7 +47,7 @@ interface Choice extends StateRoom {
 }
 
 /**
- * State events for each room, as JSON texts by room number (a whole state may be one text with commas between): what the client lacks before the timeline (or after it, with
+ * State events for each room, as JSON by room number (a whole state may be one piece with commas between): what the client lacks before the timeline (or after it, with
  * `after`). What the timeline leaves out by its filter, or by a fork, is given here.
  * Spec: client-server API, "Syncing" (v1.19).
  */
@@ -54,7 +55,7 @@ export async function readState(
   session: Session,
   rooms: readonly StateRoom[],
   options: StateOptions,
-): Promise<Map<number, string[]>> {
+): Promise<Map<number, JsonPiece[]>> {
   const choices = rooms.filter((room) => room.plan.state !== 'none').map((room) => newChoice(room, options));
   const [whole, chosen, lazy] = await Promise.all([
     readWhole(session, choices, options),
@@ -65,11 +66,11 @@ export async function readState(
     ),
     options.filter.lazyMembers ? readLazyMembers(session, choices, options) : [],
   ]);
-  const { state: matcher, federationFormat } = options.filter;
-  const isReady = matcher.all && !federationFormat && !options.apart;
-  const rows = isReady ? [] : whole.flatMap((state) => state.rows);
-  const texts = give(session, [...rows, ...chosen, ...lazy], options);
-  return isReady ? withWhole(session, whole, { texts, options }) : texts;
+  // Whole states come first: what is given one by one beside them are members that are loaded lazily.
+  const given = new Map<number, JsonPiece[]>(whole);
+  for (const [roomNo, texts] of give(session, [...chosen, ...lazy], options))
+    given.set(roomNo, [...(given.get(roomNo) ?? []), ...texts]);
+  return given;
 }
 
 /** All state of the room is wanted, and nothing of it comes with the timeline. */
@@ -77,13 +78,31 @@ function isWhole({ plan, complete }: Choice, { after }: StateOptions): boolean {
   return plan.state === 'full' && (after || complete);
 }
 
-async function readWhole(session: Session, choices: readonly Choice[], options: StateOptions): Promise<GivenState[]> {
+async function readWhole(
+  session: Session,
+  choices: readonly Choice[],
+  options: StateOptions,
+): Promise<[roomNo: number, pieces: JsonPiece[]][]> {
   const whole = choices.filter((choice) => isWhole(choice, options));
   const wanted = whole.map(({ plan, start, withMembers }) => {
-    const { room_no: roomNo, last_position: lastPosition } = plan.row;
-    return { roomNo, lastPosition, snapshot: options.after ? plan.end : start, members: withMembers };
+    const { room_no: roomNo, last_position: lastPosition, joined } = plan.row;
+    const size = STATE_EVENTS + (withMembers ? joined : 0);
+    return { roomNo, lastPosition, snapshot: options.after ? plan.end : start, members: withMembers, size };
   });
-  return readWholeStates(session, wanted, options.standings);
+  return readWholeStates(session, wanted, options.standings, (state) => {
+    return [state.room.roomNo, wholePieces(session, state, options)];
+  });
+}
+
+/** About what a room's state has beside the members. */
+const STATE_EVENTS = 20;
+
+function wholePieces(session: Session, state: GivenState, options: StateOptions): JsonPiece[] {
+  const { roomNo, roomId } = state.room;
+  const { state: matcher, federationFormat } = options.filter;
+  const isReady = matcher.all && !federationFormat && !options.apart;
+  if (!isReady) return give(session, state.rows, options).get(roomNo) ?? [];
+  return state.rows.length === 0 || !matcher.matchesRoom(roomId) ? [] : [state.json(session.now)];
 }
 
 async function readChosen(session: Session, choices: readonly Choice[], options: StateOptions): Promise<TimelineRow[]> {
@@ -97,7 +116,7 @@ async function readChosen(session: Session, choices: readonly Choice[], options:
   const eventNos = choices.flatMap((choice) => [
     ...choose(choice, choice.withMembers ? withMembers : without, options),
   ]);
-  return eventNos.length === 0 ? [] : selectEventsByNo(session.db, eventNos);
+  return readEvents(session, eventNos);
 }
 
 function newChoice(room: StateRoom, options: StateOptions): Choice {
@@ -201,21 +220,6 @@ function wantedMembers(session: Session, choice: Choice, options: StateOptions):
   const { lazyMembers } = session.ctx.sync;
   const roomNo = choice.plan.row.room_no;
   return [...users].filter((userNo) => !lazyMembers.hasArrived(session.reader.deviceNo, { roomNo, userNo }, span));
-}
-
-interface GivenStates {
-  readonly texts: Map<number, string[]>;
-  readonly options: StateOptions;
-}
-
-/** Whole states as they are ready, before what is given one by one: members that are loaded lazily. */
-function withWhole(session: Session, whole: readonly GivenState[], { texts, options }: GivenStates) {
-  for (const state of whole) {
-    const { roomNo, roomId } = state.room;
-    if (state.rows.length === 0 || !options.filter.state.matchesRoom(roomId)) continue;
-    texts.set(roomNo, [state.text(session.now), ...(texts.get(roomNo) ?? [])]);
-  }
-  return texts;
 }
 
 /** Each event once: a member may be wanted for several reasons. */

@@ -1,5 +1,5 @@
-import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
 import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
+import { readInParts } from '../read-events.ts';
 import type { Session } from '../session.ts';
 import { sharedRow } from '../shared-row.ts';
 import { loadStates } from '../state-maps.ts';
@@ -14,27 +14,56 @@ export interface WantedState {
   readonly lastPosition: number;
   readonly snapshot: number;
   readonly members: boolean;
+  /** About how many events it has. */
+  readonly size: number;
 }
 
-/** The states, in no order, from memory where somebody has read it since the room's newest event. */
-export async function readWholeStates(
+/** Events whose rows are in memory at once: of larger accounts only the texts add up. */
+export const EVENTS_AT_ONCE = 10_000;
+
+/** What is made of the states, in no order, which are in memory where somebody has read them since the room's newest event. */
+export async function readWholeStates<T>(
   session: Session,
   wanted: readonly WantedState[],
   standings: Standings,
-): Promise<GivenState[]> {
+  give: (state: GivenState) => T,
+): Promise<T[]> {
   const { states } = session.ctx.sync;
-  const found: GivenState[] = [];
+  const given: T[] = [];
   const missing = new Map<string, WantedState>();
   for (const want of wanted) {
     const known = states.get(keyOf(want));
     if (known === undefined) missing.set(keyOf(want), want);
-    else found.push(known);
+    else given.push(give(known));
   }
-  const read = await states.readOnce([...missing.keys()], (keys) => {
-    const wants = [...missing].filter(([key]) => keys.has(key)).map(([, want]) => want);
-    return readAndKeep(session, wants, standings);
-  });
-  return [...found, ...read.values()];
+  for (const part of inParts([...missing])) {
+    const read = await states.readOnce(
+      part.map(([key]) => key),
+      (keys) => {
+        const wants = part.filter(([key]) => keys.has(key)).map(([, want]) => want);
+        return readAndKeep(session, wants, standings);
+      },
+    );
+    for (const state of read.values()) given.push(give(state));
+  }
+  return given;
+}
+
+/** As many together as may be in memory at once, at least one. */
+function inParts(missing: readonly [key: string, want: WantedState][]): [string, WantedState][][] {
+  const parts: [string, WantedState][][] = [];
+  let events = EVENTS_AT_ONCE;
+  for (const entry of missing) {
+    events += entry[1].size;
+    const part = parts.at(-1);
+    if (part !== undefined && events <= EVENTS_AT_ONCE) {
+      part.push(entry);
+      continue;
+    }
+    parts.push([entry]);
+    events = entry[1].size;
+  }
+  return parts;
 }
 
 async function readAndKeep(
@@ -80,7 +109,7 @@ async function readMissing(
     }),
   );
   const eventNos = [...new Set([...numbers.values()].flat())];
-  const rows = eventNos.length === 0 ? [] : await selectEventsByNo(session.db, eventNos);
+  const rows = await readInParts(session, eventNos);
   const byNo = new Map(rows.map((row) => [row.event_no, row]));
   return new Map(
     [...numbers].map(([want, nos]) => {

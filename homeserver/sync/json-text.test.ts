@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { joinJson, piecesOf } from './json-text.ts';
+
+test('texts become one text', () => {
+  expect(joinJson(['[', joinJson(['1', '2'], ','), ']'])).toBe('[1,2]');
+});
+
+test('bytes stay the bytes that they are, and the strings between them become one each', () => {
+  const bytes = Buffer.from('"ä"');
+  const joined = joinJson(['[', joinJson(['1', bytes, ['2', '3']], ','), ']']);
+  expect(joined).toEqual(['[1,', bytes, ',23]']);
+  expect(joined[1]).toBe(bytes);
+  expect(piecesOf(bytes)).toEqual([bytes]);
+});
