@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as z from 'zod';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import type { Resource } from '../../operator/runtime/kube-object.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -164,6 +165,34 @@ test('a lost secret of the TURN server is made again for both sides; one of some
     },
     { what: 'both to be rolled' },
   );
+});
+
+const POD: Resource = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+const Template = z.looseObject({
+  spec: z.looseObject({ template: z.looseObject({ metadata: z.looseObject({}), spec: z.looseObject({}) }) }),
+});
+
+test('a namespace that enforces the restricted Pod Security standard takes the pods of all that is made', async () => {
+  stage.actors.behaviour.balancesAt = { ip: '203.0.113.7' };
+  const namespace = await stage.namespace();
+  const exposure = { ingress: {} };
+  await applyHomeserver(stage, namespace, { exposure, integrations: { elementWeb: ELEMENT_WEB, turn: { managed } } });
+  await waitReady(stage, namespace);
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  await stage.client.apply(
+    KINDS.namespace,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
+    'user',
+  );
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: 'default' } };
+  await stage.client.apply(KINDS.serviceAccount, account, 'user');
+  const create = async (name: string, change: object = {}) => {
+    const { spec } = Template.parse(await stage.client.get(KINDS.deployment, { namespace, name }));
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace, name: `${name}-pod` } };
+    return stage.client.create(POD, { ...pod, spec: { ...spec.template.spec, ...change } }, 'test');
+  };
+  await expect(create(TURN, { hostNetwork: true })).rejects.toThrow('violates PodSecurity "restricted');
+  for (const name of ['chat', NAME, TURN]) await create(name);
 });
 
 async function sumsOf(namespace: string, name: string): Promise<string> {
