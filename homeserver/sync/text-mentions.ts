@@ -5,6 +5,7 @@ import type { EventKind } from './countable-events.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
 import type { PushCandidate, PushRoom } from './push-candidate.ts';
 import type { Session } from './session.ts';
+import { flat } from './shared-row.ts';
 
 /** Events that are looked for in the database at once: 200 of the usual size are 200 kB, of the largest 13 MB. */
 const READ_AT_ONCE = 200;
@@ -81,7 +82,7 @@ async function readTexts(
   for (const { event_no: eventNo, json } of missing.length === 0 ? [] : await selectEventTextsByNo(db, missing)) {
     const text = textIn(json, member);
     found.set(eventNo, text);
-    if (keep) pushTexts.set(`${member}/${eventNo}`, { value: text, bytes: 2 * text.length }, generation);
+    if (keep) pushTexts.set(`${member}/${eventNo}`, { value: flat(text), bytes: 2 * text.length }, generation);
   }
   return found;
 }
