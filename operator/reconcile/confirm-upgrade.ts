@@ -21,7 +21,7 @@ export interface ConfirmInput {
  * The end of Verifying: the version counts as reached when it has served without a fault for long enough and found the
  * database whole. The time is kept in the database, by its clock, so that it outlives the operator. A first install has
  * nothing to compare with.
- * Done: with the decision that holds from then on.
+ * Done: with the decision that holds from then on; of an upgrade in the run after the one that counted it as reached.
  */
 export async function confirmUpgrade(
   ctx: StepContext,
@@ -55,9 +55,9 @@ function reachedBy(ctx: StepContext, plan: UpgradePlan, next: UpgradeDecision): 
   const { id, kind, from = '', to } = plan;
   ctx.log.info({ step: 'upgrade', plan: id, kind, from, to }, 'a version was reached');
   ctx.env.turns.release(ctx.key);
-  // What follows, and the Deployment's settings for an upgrade, are for the next run.
-  const isOver = kind === 'Install' && next.phase === undefined;
-  return isOver ? done(next) : done(next, '', SOON_MS);
+  if (kind === 'Install') return next.phase === undefined ? done(next) : done(next, '', SOON_MS);
+  // The next run takes the upgrade's settings out of the Deployment, which then counts as changed: Ready comes after that, and stays.
+  return waiting('Verifying', `version ${to} is reached; the pause between its pods is being taken away`, SOON_MS);
 }
 
 /** While Verifying, what does not serve as it should begins the time anew. */

@@ -36,6 +36,7 @@ export function verify(ctx: StepContext, input: VerifyInput): StepResult<undefin
 }
 
 function rolloutMessage(deployment: DeploymentCopy, replicas: number): string {
-  const { updatedReplicas, readyReplicas } = deployment;
+  const { updatedReplicas, readyReplicas, observedGeneration, generation = 0 } = deployment;
+  if (observedGeneration < generation) return 'Kubernetes has not taken up the change of the Deployment yet';
   return `${updatedReplicas} of ${replicas} replicas are new, ${readyReplicas} ready`;
 }
