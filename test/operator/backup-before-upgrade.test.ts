@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMPAT_LEVEL, SCHEMA_LEVEL } from '../../homeserver/contract/schema-version.ts';
 import type { MatrixHomeserver } from '../../operator/api/matrix-homeserver.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
@@ -107,7 +108,7 @@ test('a backup that fails stops the upgrade before anything is changed, and says
   expect(conditionOf(view, 'Ready')?.message).toContain('the store refused it');
   expect(conditionOf(view, 'BackupReady')).toMatchObject({ status: 'False', reason: 'BackupFailed' });
   expect(view.status.backup?.lastFailureTime).toMatch(/^20/);
-  expect(view.status.schema).toEqual({ version: 1, compatVersion: 1 });
+  expect(view.status.schema).toEqual({ version: SCHEMA_LEVEL, compatVersion: COMPAT_LEVEL });
   const deployment = await stage.client.get(KINDS.deployment, { namespace, name: 'chat' });
   expect(JSON.stringify(deployment)).toContain('localhost/matrix-operator:test');
   await writeBackupSecrets(stage, s3, namespace);

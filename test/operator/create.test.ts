@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
+import { COMPAT_LEVEL, SCHEMA_LEVEL } from '../../homeserver/contract/schema-version.ts';
 import { HomeserverConfig } from '../../homeserver/contract/config-schema.ts';
 import { KeyringFile } from '../../homeserver/contract/keyring-file.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
@@ -60,7 +61,7 @@ test('the status tells what is, and every condition speaks of this generation', 
     replicas: 1,
     readyReplicas: 1,
     version: { current: '0.1.0', target: '0.1.0', image: 'localhost/matrix-operator:test' },
-    schema: { version: 1, compatVersion: 1 },
+    schema: { version: SCHEMA_LEVEL, compatVersion: COMPAT_LEVEL },
     endpoints: { client: `http://chat.${namespace}.svc:8008` },
   });
   expect(status.signingKeys?.[0]?.keyID).toMatch(/^ed25519:[a-z2-7]{10}$/);

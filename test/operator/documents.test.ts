@@ -125,6 +125,10 @@ const FIRST: Readonly<Record<string, () => Promise<Reader>>> = {
   },
   'docs/backup.md': async () => ({ ...(await readerAt('backup', '.')), before: oneDrillAtATime }),
   'docs/runbooks/MatrixHomeserverBackupFailing.md': () => readerAt('backup', '.'),
+  'docs/upgrading.md': async () => {
+    await cp(join(ROOT, 'crds'), join(folder, 'crds'), { recursive: true });
+    return readerAt('default', '.');
+  },
   'examples/restore/README.md': async () => {
     await jobsDone(6);
     await stage.client.delete(KINDS.homeserver, { namespace: 'backup', name: 'chat' });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
+import { COMPAT_LEVEL, SCHEMA_LEVEL } from '../../homeserver/contract/schema-version.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -50,10 +51,14 @@ async function want(namespace: string, { spec }: Wanted): Promise<void> {
 
 /** What is wanted one after the other, and what the database is then open to. */
 const STAGES = [
-  { spec: { version: '0.1.0' }, phase: undefined, schema: [1, 1] },
-  { spec: { version: '0.2.0' }, phase: 'Soaking', schema: [2, 1] },
-  { spec: { version: '0.1.0' }, phase: undefined, schema: [2, 1] },
-  { spec: { version: '0.2.0', upgrade: { contractAfterSeconds: 0 } }, phase: undefined, schema: [2, 2] },
+  { spec: { version: '0.1.0' }, phase: undefined, schema: [SCHEMA_LEVEL, COMPAT_LEVEL] },
+  { spec: { version: '0.2.0' }, phase: 'Soaking', schema: [SCHEMA_LEVEL + 1, COMPAT_LEVEL] },
+  { spec: { version: '0.1.0' }, phase: undefined, schema: [SCHEMA_LEVEL + 1, COMPAT_LEVEL] },
+  {
+    spec: { version: '0.2.0', upgrade: { contractAfterSeconds: 0 } },
+    phase: undefined,
+    schema: [SCHEMA_LEVEL + 1, SCHEMA_LEVEL + 1],
+  },
 ] as const;
 type Wanted = (typeof STAGES)[number];
 

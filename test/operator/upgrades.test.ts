@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMPAT_LEVEL, SCHEMA_LEVEL } from '../../homeserver/contract/schema-version.ts';
 import type { MatrixHomeserver } from '../../operator/api/matrix-homeserver.ts';
 import type { UpgradePhase } from '../../operator/api/upgrade-status.ts';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
@@ -92,7 +93,7 @@ test('a newer version is looked at, expanded, rolled and verified, then soaks wh
     last: { to: '0.2.0', result: 'Upgraded' },
   });
   expect(Date.parse(status.upgrade?.contractAt ?? '')).toBeGreaterThan(Date.now() + 86_000_000);
-  expect(status.schema).toEqual({ version: 2, compatVersion: 1 });
+  expect(status.schema).toEqual({ version: SCHEMA_LEVEL + 1, compatVersion: COMPAT_LEVEL });
   const view = await readHomeserver(stage, namespace);
   expect(conditionOf(view, 'RollbackPossible')).toMatchObject({ status: 'True', reason: 'WindowOpen' });
   expect(await jobsOf(namespace)).toEqual(['migrate', 'migrate', 'preflight', 'verify']);
@@ -118,7 +119,7 @@ test('after the soak the database is closed to older versions; going back is the
   await applyHomeserver(stage, namespace, { version: '0.2.0', upgrade: { contractAfterSeconds: 0 } });
   await reached(namespace, '0.2.0');
   const done = await waitPhase(namespace, undefined);
-  expect(done.status.schema).toEqual({ version: 2, compatVersion: 2 });
+  expect(done.status.schema).toEqual({ version: SCHEMA_LEVEL + 1, compatVersion: SCHEMA_LEVEL + 1 });
   expect(conditionOf(done, 'RollbackPossible')).toMatchObject({ status: 'False', reason: 'Contracted' });
   const versions = async () =>
     sorted(

@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { COMPAT_LEVEL, SCHEMA_LEVEL } from '../../homeserver/contract/schema-version.ts';
 import { createLogger } from '../../homeserver/log.ts';
 import { loadMigrations, type MigrationFile, parseMigration } from '../../homeserver/storage/migration-files.ts';
 import { migrate, type MigrateOptions } from '../../homeserver/storage/migrate.ts';
@@ -39,13 +40,22 @@ test('a plan names what is to be done and changes nothing', async () => {
   const { exitCode, plan } = await migrate('plan', options());
   expect(exitCode).toBe(0);
   expect(plan?.pending.map((file) => file.name)).toEqual(files.map((file) => file.name));
-  expect(plan).toMatchObject({ schemaVersion: null, targetSchemaVersion: 1, targetCompatVersion: 1 });
+  expect(plan).toMatchObject({
+    schemaVersion: null,
+    targetSchemaVersion: SCHEMA_LEVEL,
+    targetCompatVersion: COMPAT_LEVEL,
+  });
   expect(await rows("select from pg_namespace where nspname = 'ops'")).toEqual([]);
 });
 
 test('expand makes the schema and says what it is; once more it does nothing', async () => {
   expect((await migrate('expand', options())).exitCode).toBe(0);
-  const state = { schema_version: 1, compat_version: 1, software_version: '1.2.3', server_name: TEST_SERVER_NAME };
+  const state = {
+    schema_version: SCHEMA_LEVEL,
+    compat_version: COMPAT_LEVEL,
+    software_version: '1.2.3',
+    server_name: TEST_SERVER_NAME,
+  };
   expect(
     await rows('select schema_version, compat_version, software_version, server_name from ops.schema_state'),
   ).toEqual([state]);

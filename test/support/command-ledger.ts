@@ -96,6 +96,20 @@ export const COMMAND_LEDGER: Readonly<Record<string, Readonly<Record<string, Com
     'npm run bench:operator': { unrun: 'a measurement of minutes' },
     'npm run bench:operator -- --fleet --resources 100': { unrun: 'a measurement of minutes' },
   },
+  'docs/upgrading.md': {
+    'helm upgrade matrix-operator charts/matrix-operator --namespace matrix-operator --reset-then-reuse-values --wait':
+      {
+        by: 'test/upgrade/support/operator-release.ts',
+        proof: "['--reset-then-reuse-values', '--wait'",
+      },
+    'kubectl apply --server-side --force-conflicts -f crds/': { on: 'stage', writes: /serverside-applied/ },
+    'helm rollback matrix-operator --namespace matrix-operator --wait': {
+      by: 'test/upgrade/support/operator-release.ts',
+      proof: "['rollback', 'matrix-operator'",
+    },
+    'kubectl -n NAMESPACE patch matrixhomeserver NAME --subresource=status --type=merge -p \'{"status":{"operatorVersion":null}}\'':
+      { by: 'test/upgrade/support/operators.ts', proof: '{ status: { operatorVersion: null } }' },
+  },
   'docs/runbooks/MatrixHomeserverBackupFailing.md': {
     'kubectl get matrixhomeservers -A -o wide': table,
     'kubectl -n NAMESPACE describe matrixhomeserver NAME': { on: 'cluster', with: QUICKSTART, writes: /Type:\s+Ready/ },

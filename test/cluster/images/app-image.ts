@@ -18,18 +18,32 @@ const Package = z.object({ version: z.string() });
  */
 export async function appImage(base?: string): Promise<BuiltImage> {
   const { version } = Package.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
-  return imageOf(await bundle(), version, base);
+  return imageOf({ bundled: await bundle(), version }, base);
 }
 
-/** The image of the programs in `bundled`, a folder below dist; `localhost/matrix-operator:<version>-<digest>`. */
-export async function imageOf(bundled: string, version: string, base?: string): Promise<BuiltImage> {
+/** What an image is made of. */
+interface ImageSource {
+  /** A folder below `dist` with the programs. */
+  readonly bundled: string;
+  readonly version: string;
+  /** [this repository] The tree with that folder and the Dockerfile. */
+  readonly tree?: string;
+  /** [matrix-operator] First part of the archive's name: archives of one name drive each other out. */
+  readonly archive?: string;
+}
+
+/** The image of bundled programs, `localhost/matrix-operator:<version>-<digest>`. */
+export async function imageOf(
+  { bundled, version, tree = root, archive = 'matrix-operator' }: ImageSource,
+  base?: string,
+): Promise<BuiltImage> {
   const engine = await preparedEngine();
   const from = base ?? (engine.name === 'docker' ? undefined : await debianNode(engine));
-  const dockerfile = join(root, 'Dockerfile');
+  const dockerfile = join(tree, 'Dockerfile');
   const digest = await inputDigest([bundled, dockerfile], [engine.name, from ?? '']);
   const reference = `localhost/matrix-operator:${version}-${digest}`;
-  const buildArguments = { APP: relative(root, bundled), ...(from === undefined ? {} : { BASE: from }) };
-  return buildImage(engine, 'matrix-operator', digest, { context: root, dockerfile, reference, buildArguments });
+  const buildArguments = { APP: relative(tree, bundled), ...(from === undefined ? {} : { BASE: from }) };
+  return buildImage(engine, archive, digest, { context: tree, dockerfile, reference, buildArguments });
 }
 
 const packages = ['libc6', 'libstdc++6', 'libgcc-s1', 'ca-certificates', 'tzdata', 'netbase', 'base-files'];

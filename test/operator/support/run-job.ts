@@ -14,11 +14,15 @@ import type { TestProgram } from './test-programs.ts';
 import { programOf } from './test-programs.ts';
 import { mounts, podOf } from './workload.ts';
 
-/** What upgrades run runs in this process, which is quicker; everything else as the program that its pod would run. */
-export function runJob(client: KubeClient, job: KubeObject): Promise<number> {
+/**
+ * What upgrades run runs in this process, which is quicker; everything else as the program that its pod would run. `program` takes
+ * the place of the one in the image.
+ */
+export function runJob(client: KubeClient, job: KubeObject, program?: TestProgram): Promise<number> {
   const { image, args } = podOf(job);
   const [, command] = args;
-  if (command === 'migrate') return inMounts(client, job, (pod) => runMigration(pod, programOf(image), args));
+  if (command === 'migrate')
+    return inMounts(client, job, (pod) => runMigration(pod, program ?? programOf(image), args));
   if (command === 'verify') return inMounts(client, job, runVerify);
   return runProgram(client, job);
 }

@@ -14,12 +14,12 @@ import { createKubeClient } from '../../../operator/runtime/kube-client.ts';
 import { isNotFound } from '../../../operator/runtime/kube-error.ts';
 import type { KubeObject, Manifest, ObjectName, Resource } from '../../../operator/runtime/kube-object.ts';
 import type { Catalogue } from '../../../operator/upgrades/catalogue.ts';
-import { CATALOGUE } from '../../../operator/upgrades/catalogue.ts';
 import type { ApiServer, ApiServerHandle } from '../../cluster/api-server.ts';
 import { startApiServer } from '../../cluster/api-server.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Actors, startActors } from './actors.ts';
 import { installCrd, takeApiServer } from './api-servers.ts';
+import { FIRST_CATALOGUE } from './test-programs.ts';
 import { WatchedHomeservers } from './watched-homeservers.ts';
 
 const TEST_MANAGER = 'test';
@@ -174,7 +174,7 @@ async function runOperator(kubeconfig: string, options: StartOptions): Promise<R
         tenantRole: `${options.release ?? 'matrix-operator'}-tenant`,
         probeServices: false,
         keyWaitDivisor: options.keyWaitDivisor ?? 1,
-        catalogue: options.catalogue ?? CATALOGUE,
+        catalogue: options.catalogue ?? FIRST_CATALOGUE,
         maxConcurrentUpgrades: options.maxConcurrentUpgrades ?? 5,
         upgradeTimes: { minReadySeconds: 1, goodSeconds: 1, rolloutSeconds: 600 },
       },

@@ -1,7 +1,7 @@
 import { COMPAT_LEVEL, CONFIG_SCHEMA, SCHEMA_LEVEL } from '../../../homeserver/contract/schema-version.ts';
 import type { MigrationFile } from '../../../homeserver/storage/migration-files.ts';
 import { loadMigrations, parseMigration } from '../../../homeserver/storage/migration-files.ts';
-import { Catalogue } from '../../../operator/upgrades/catalogue.ts';
+import { CATALOGUE, Catalogue } from '../../../operator/upgrades/catalogue.ts';
 
 /** A version of the homeserver that the stand-ins run. */
 export interface TestProgram {
@@ -21,6 +21,10 @@ const NEXT = [
 const base = { version: '0.1.0', level: SCHEMA_LEVEL, compatLevel: COMPAT_LEVEL, files: own };
 const next = { level: SCHEMA_LEVEL + 1, compatLevel: SCHEMA_LEVEL + 1, files: [...own, ...NEXT] };
 
+/** The program of this repository under its own number. */
+export const OWN_PROGRAM: TestProgram = { ...base, version: CATALOGUE.default };
+
+/** Numbers of the tests alone, whatever the release. */
 const PROGRAMS: readonly TestProgram[] = [
   base,
   { ...base, version: '0.1.1' },
@@ -33,20 +37,26 @@ export function programOf(image: string): TestProgram {
   return PROGRAMS.find(({ version }) => image.endsWith(`:${version}`)) ?? base;
 }
 
+const catalogueOf = (programs: readonly TestProgram[]): Catalogue =>
+  Catalogue.parse({
+    default: '0.1.0',
+    versions: Object.fromEntries(
+      programs.map(({ version, level, compatLevel, files }) => [
+        version,
+        {
+          configSchema: CONFIG_SCHEMA,
+          schemaLevel: level,
+          compatLevel,
+          upgradeFrom: version === '0.3.0' ? '0.2.0' : '0.1.0',
+          minOperator: '0.1.0',
+          migrations: files.map(({ name, phase }) => ({ name, phase })),
+        },
+      ]),
+    ),
+  });
+
 /** The catalogue of all of them; 0.3.0 can be reached from 0.2.0 on. */
-export const TEST_CATALOGUE: Catalogue = Catalogue.parse({
-  default: '0.1.0',
-  versions: Object.fromEntries(
-    PROGRAMS.map(({ version, level, compatLevel, files }) => [
-      version,
-      {
-        configSchema: CONFIG_SCHEMA,
-        schemaLevel: level,
-        compatLevel,
-        upgradeFrom: version === '0.3.0' ? '0.2.0' : '0.1.0',
-        minOperator: '0.1.0',
-        migrations: files.map(({ name, phase }) => ({ name, phase })),
-      },
-    ]),
-  ),
-});
+export const TEST_CATALOGUE = catalogueOf(PROGRAMS);
+
+/** The catalogue of an operator that knows 0.1.0 alone. */
+export const FIRST_CATALOGUE = catalogueOf([base]);

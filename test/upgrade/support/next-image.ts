@@ -7,5 +7,5 @@ import { NEXT_MIGRATIONS, NEXT_VERSION, nextVersion } from '../next/next-version
 export async function nextImage(): Promise<BuiltImage> {
   const plugins = [await nextVersion()];
   const bundled = await bundle({ folder: 'next', plugins, moreMigrations: [NEXT_MIGRATIONS] });
-  return imageOf(bundled, NEXT_VERSION);
+  return imageOf({ bundled, version: NEXT_VERSION });
 }

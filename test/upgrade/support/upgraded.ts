@@ -10,6 +10,7 @@ import type { ClusterHandle } from '../../cluster/cluster.ts';
 import { readyPods, replicasOf } from '../../e2e/support/pods.ts';
 import { exposeOutside, inPostgres, NAMESPACE as EXAMPLE_NAMESPACE } from '../../e2e/support/quickstart.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { THIS_VERSION } from '../next/next-version.ts';
 
 const NAME = 'chat';
 const REPLICAS = 2;
@@ -24,8 +25,10 @@ const ServerVersion = z.looseObject({ server: z.looseObject({ version: z.string(
 
 /** What a test wants of the resource. */
 export interface Wanted {
-  version: string;
+  /** Left out: the one that runs, or what `approval` says. */
+  version?: string;
   contractAfterSeconds: number;
+  approval?: 'Automatic';
 }
 
 /** A resource of two replicas in a namespace of its own, on the PostgreSQL of the example. */
@@ -40,8 +43,8 @@ export class Upgraded {
     this.client = createKubeClient({ kubeconfig, context, userAgent: 'upgrade-test' });
   }
 
-  /** Makes the namespace and the resource and waits until it serves; gives the URL that stays. */
-  async create(wanted: Wanted): Promise<string> {
+  /** Makes the namespace and the resource and waits until that version serves; gives the URL that stays. */
+  async create(wanted: Wanted, version = wanted.version): Promise<string> {
     const { namespace } = this;
     await this.client.create(
       KINDS.namespace,
@@ -58,11 +61,11 @@ export class Upgraded {
     const files = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'around' }, stringData: AROUND };
     await this.client.create(KINDS.secret, files, USER);
     await this.apply(wanted);
-    await this.reached(wanted.version);
+    await this.reached(version ?? THIS_VERSION);
     return exposeOutside(this.#handle, NAME, namespace);
   }
 
-  async apply({ version, contractAfterSeconds }: Wanted): Promise<void> {
+  async apply({ version, ...upgrade }: Wanted): Promise<void> {
     const { namespace } = this;
     const server = { host: `postgres.${EXAMPLE_NAMESPACE}.svc`, adminSecretRef: { name: 'postgres-admin' } };
     const manifest = {
@@ -71,12 +74,12 @@ export class Upgraded {
       metadata: { namespace, name: NAME },
       spec: {
         serverName: `${namespace}.localhost`,
-        version,
+        ...(version === undefined ? {} : { version }),
         replicas: REPLICAS,
         database: { server, tls: { mode: 'Disable' } },
         federation: { selfCheck: 'Off' },
         config: { registration: { mode: 'Open' }, rateLimits: { enabled: false } },
-        upgrade: { contractAfterSeconds },
+        upgrade,
         // What only serving pods mount, and a bucket at a port of theirs where nobody listens: Jobs and rooms have no need of it.
         media: { s3: { bucket: 'away', endpoint: 'http://127.0.0.1:1', credentialsSecretRef: { name: 'around' } } },
         integrations: { turn: { external: { uris: ['turn:127.0.0.1'], secretRef: { name: 'around', key: 'turn' } } } },
