@@ -19,18 +19,15 @@ export const PREVIOUS_VERSION = version;
 /** The sources of a release in a temporary folder, with the packages they need. */
 export interface ReleaseTree {
   readonly folder: string;
-  /** Not the release itself: this tree under its version. */
-  readonly isStandIn: boolean;
   remove(): Promise<void>;
 }
 
 /** Takes the previous release out of the history; where that lacks it, this tree stands in. */
 export async function previousTree(): Promise<ReleaseTree> {
   const folder = await mkdtemp(join(tmpdir(), 'matrix-operator-release-'));
-  const isStandIn = !(await hasCommit());
-  await (isStandIn ? standIn(folder) : checkOut(folder));
+  await ((await hasCommit()) ? checkOut(folder) : standIn(folder));
   await addPackages(folder);
-  return { folder, isStandIn, remove: () => rm(folder, { recursive: true, force: true }) };
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /** A clone that is not whole asks where it came from. */
