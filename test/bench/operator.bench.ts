@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { createKubeClient } from '../../operator/runtime/kube-client.ts';
 import { chooseProvider } from '../cluster/choose-provider.ts';
 import { fleetFigures } from './fleet/figures.ts';
+import { KUBELETS } from './fleet/world.ts';
 import { applyExample, noOpWrites, podRss, removeExample, startFigures } from './support/operator-figures.ts';
 import { printRows, row, writeRows, type Row } from './support/rows.ts';
 
@@ -17,8 +18,10 @@ the time from applying the quickstart to Ready, what a run without changes write
   --kubeconfig FILE       a cluster with the operator; default: the one of npm start, if it runs
   --context NAME          context of that kubeconfig
   --postgres-image IMAGE  in place of the one that the quickstart names
-  --fleet                 in place of all that: many resources on an API server and a PostgreSQL of its own; the benchmark
-                          plays controllers and pods (Linux, root, many GB of disk, many minutes)
+  --fleet                 in place of all that: many resources on an API server and a PostgreSQL of its own (Linux, root, many
+                          GB of disk, many minutes)
+  --kubelet NAME          kwok [kwok]: the controllers of Kubernetes make pods, kwok runs them, the benchmark does what the
+                          programs in them would do; simulated: the benchmark plays controllers and pods, with less CPU
   --resources N           how many [1000]
   --edit-seconds N        how long specs are edited, 10 a second [60]
   --creates-only          end when all resources are Ready
@@ -68,6 +71,7 @@ interface Values {
   readonly 'postgres-image'?: string;
   readonly resources: string;
   readonly 'edit-seconds': string;
+  readonly kubelet: string;
   readonly 'node-flags'?: string;
   readonly 'creates-only'?: boolean;
   readonly profile?: string;
@@ -97,6 +101,7 @@ async function main(): Promise<number> {
       fleet: { type: 'boolean' },
       resources: { type: 'string', default: '1000' },
       'edit-seconds': { type: 'string', default: '60' },
+      kubelet: { type: 'string', default: 'kwok' },
       'node-flags': { type: 'string' },
       'creates-only': { type: 'boolean' },
       profile: { type: 'string' },
@@ -130,8 +135,9 @@ async function fleet(values: Values, report: (rows: readonly Row[]) => void): Pr
   const count = z.coerce.number().int().min(1).max(10_000).parse(values.resources);
   const editSeconds = z.coerce.number().int().min(1).max(3600).parse(values['edit-seconds']);
   const minutes = z.coerce.number().min(1).max(1440).parse(values.minutes);
+  const kubelet = z.enum(KUBELETS).parse(values.kubelet);
   const { 'creates-only': createsOnly = false, profile } = values;
-  const options = { count, editSeconds, flags: values['node-flags']?.split(','), createsOnly, profile };
+  const options = { count, editSeconds, kubelet, flags: values['node-flags']?.split(','), createsOnly, profile };
   const stop = new AbortController();
   const giveUp = (why: string) => {
     stop.abort(new Error(why));

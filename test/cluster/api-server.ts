@@ -51,8 +51,8 @@ const ATTEMPTS = 3;
  * Takes them from KUBEBUILDER_ASSETS if that is set; else etcd from the system and kube-apiserver from the cache, where
  * it is built first (minutes, once). Both end with this process, also when it is killed (on Linux).
  */
-export async function startApiServer(): Promise<ApiServerHandle> {
-  const programs = await apiServerPrograms();
+export async function startApiServer(given?: ApiServerPrograms): Promise<ApiServerHandle> {
+  const programs = given ?? (await apiServerPrograms());
   for (let attempt = 1; ; attempt += 1) {
     const dir = await mkdtemp(join(tmpdir(), 'matrix-operator-api-'));
     try {
@@ -65,13 +65,14 @@ export async function startApiServer(): Promise<ApiServerHandle> {
   }
 }
 
-interface Programs {
+/** Paths of the programs. */
+export interface ApiServerPrograms {
   etcd: string;
   apiServer: string;
 }
 
 /** Finds etcd and kube-apiserver; what is missing is installed or built, which takes minutes the first time. */
-export async function apiServerPrograms(): Promise<Programs> {
+export async function apiServerPrograms(): Promise<ApiServerPrograms> {
   const assets = readSettings().kubebuilderAssets;
   if (assets !== undefined) return { etcd: asset(assets, 'etcd'), apiServer: asset(assets, 'kube-apiserver') };
   await ensurePrograms(['etcd', 'openssl']);
@@ -84,7 +85,7 @@ function asset(dir: string, name: string): string {
   throw new Error(`KUBEBUILDER_ASSETS is ${dir}, but there is no ${name} in it; unset it to use the harness's own`);
 }
 
-async function startIn(dir: string, programs: Programs): Promise<ApiServerHandle> {
+async function startIn(dir: string, programs: ApiServerPrograms): Promise<ApiServerHandle> {
   const [port, etcdPort, peerPort] = await freePorts();
   const etcdUrl = `http://${ADDRESS}:${etcdPort}`;
   await issueCertificates(join(dir, 'pki'), apiServerCertificates(ADDRESS, API_SERVICE_ADDRESS));

@@ -36,6 +36,8 @@ const helm: GoModule = {
 const coredns: GoModule = { module: 'github.com/coredns/coredns', version: 'v1.15.0', linked: {} };
 const kind: GoModule = { module: 'sigs.k8s.io/kind', version: 'v0.33.0', linked: {} };
 const versitygw: GoModule = { module: 'github.com/versity/versitygw', version: 'v1.8.0', linked: {} };
+const etcd: GoModule = { module: 'go.etcd.io/etcd/server/v3', version: 'v3.6.16', linked: {} };
+const kwok: GoModule = { module: 'sigs.k8s.io/kwok', version: 'v0.8.0', linked: {} };
 
 /** Every program the harness can build, the slowest first because the others share most of its compiled packages. */
 const programs = {
@@ -48,6 +50,8 @@ const programs = {
   coredns: { from: coredns, path: 'github.com/coredns/coredns' },
   helm: { from: helm, path: 'helm.sh/helm/v4/cmd/helm' },
   kind: { from: kind, path: 'sigs.k8s.io/kind' },
+  etcd: { from: etcd, path: 'go.etcd.io/etcd/server/v3' },
+  kwok: { from: kwok, path: 'sigs.k8s.io/kwok/cmd/kwok' },
   versitygw: { from: versitygw, path: 'github.com/versity/versitygw/cmd/versitygw' },
 } as const satisfies Record<string, { from: GoModule; path: string }>;
 

@@ -29,7 +29,7 @@ export async function createFigures(fleet: Fleet, operator: FleetOperator): Prom
   const posted = since();
   const first = await all('first children', eyes.jobs);
   const firstCpu = cpuTimes(fleet, operator);
-  programs.schedule();
+  await programs.schedule();
   const ready = await all('Ready', eyes.ready);
   tell(`${programs.migrated()} databases migrated`);
   const rows = [

@@ -8,7 +8,7 @@ import { editFigures } from './edit-figures.ts';
 import { openEyes } from './eyes.ts';
 import { rest, sum, tell, type Fleet, type FleetOptions } from './fleet.ts';
 import { startFleetOperator, type FleetOperator } from './operator.ts';
-import { startPrograms } from './programs.ts';
+import { playControllers, playPrograms } from './programs.ts';
 import { homeserver, MANAGER, nameOf, startWorld } from './world.ts';
 
 const READS = ['get', 'list', 'watch'];
@@ -23,9 +23,10 @@ export async function fleetFigures(
 ): Promise<void> {
   const app = await bundle();
   tell('starting API server and PostgreSQL');
-  const world = await startWorld(options.count);
+  const world = await startWorld(options.count, options.kubelet);
   const eyes = await openEyes(world.client);
-  const programs = startPrograms(world.client);
+  const { client, kwok } = world;
+  const programs = kwok === undefined ? playControllers(client) : playPrograms(client, kwok);
   const { promise: end, reject: onDeath } = Promise.withResolvers<never>();
   stop.addEventListener('abort', () => onDeath(stop.reason));
   try {

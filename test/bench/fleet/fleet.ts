@@ -4,12 +4,13 @@ import { cpuOf } from './cpu.ts';
 import type { Eyes } from './eyes.ts';
 import type { FleetOperator } from './operator.ts';
 import type { Programs } from './programs.ts';
-import type { FleetWorld } from './world.ts';
+import type { FleetWorld, Kubelet } from './world.ts';
 
 export interface FleetOptions {
   /** How many resources. */
   readonly count: number;
   readonly editSeconds: number;
+  readonly kubelet: Kubelet;
   /** Flags of Node; those of the chart when absent. */
   readonly flags?: readonly string[] | undefined;
   /** Ends after the resources were created. */

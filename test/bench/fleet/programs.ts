@@ -9,10 +9,15 @@ import type { KubeObject, Resource } from '../../../operator/runtime/kube-object
 import { objectKey } from '../../../operator/runtime/kube-object.ts';
 import { createReflector } from '../../../operator/runtime/reflector.ts';
 import { runJob } from '../../operator/support/run-job.ts';
-import { podOf } from '../../operator/support/workload.ts';
-import { programOf } from '../../operator/support/test-programs.ts';
+import { OWN_PROGRAM } from '../../operator/support/test-programs.ts';
+import { type Kwok, PROGRAM_LABEL } from './kwok.ts';
 
 const AT_ONCE = 4;
+const PODS: Resource = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+const Pod = z.looseObject({
+  metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
+  status: z.looseObject({ phase: z.string().default('Pending') }),
+});
 const Replicas = z.looseObject({ spec: z.looseObject({ replicas: z.int() }) });
 /** A status is written again when somebody else wrote in between. */
 const TRIES = 5;
@@ -22,28 +27,27 @@ const REPORT = `insert into ops.replica
   select 'bench-' || n, $2, $3, 1000, t, t, 'bench'
   from generate_series(1, $1) n, (select extract(epoch from now()) * 1000 + 86400000 as t) clock`;
 
-/**
- * The controllers of Jobs and Deployments, and the programs in their pods: Jobs really migrate their database, replicas really
- * report to it.
- */
+/** The programs in pods: Jobs really migrate their database, replicas really report to it. */
 export interface Programs {
   /** Jobs that have ended. */
   readonly migrated: () => number;
-  /** Lets pods be scheduled; until then Jobs and Deployments wait, as they would for nodes or images. */
-  schedule(): void;
+  /** Lets pods run; until then they wait, as they would for nodes or images. */
+  schedule(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export function startPrograms(client: KubeClient): Programs {
+type Act = (object: KubeObject) => Promise<void>;
+
+/** Acts once for each state of each object, a few at once. */
+function actors(client: KubeClient) {
   const stop = new AbortController();
-  const ended = new Set<string>();
   const run = createLimit(AT_ONCE);
+  const watches: Promise<void>[] = [];
   const { promise: scheduled, resolve: schedule } = Promise.withResolvers<void>();
   const onError = (resource: Resource, key: string) => (error: unknown) => {
     if (!stop.signal.aborted) process.stderr.write(`${resource.kind} ${key}: ${String(error)}\n`);
   };
-  /** Acts once for each generation of an object. */
-  const watch = (resource: Resource, act: (object: KubeObject) => Promise<void>) => {
+  const watch = (resource: Resource, stateOf: (object: KubeObject) => string, act: Act) => {
     const started = new Set<string>();
     const reflector = createReflector<KubeObject>({
       client,
@@ -53,30 +57,16 @@ export function startPrograms(client: KubeClient): Programs {
       keysOf: ({ metadata }) => [objectKey(metadata)],
       onKey: (key) => {
         const object = reflector.get(key);
-        const id = `${object?.metadata.uid ?? ''} ${object?.metadata.generation ?? 0}`;
-        if (object === undefined || started.has(id)) return;
-        started.add(id);
+        const state = `${object?.metadata.uid ?? ''} ${object === undefined ? '' : stateOf(object)}`;
+        if (object === undefined || started.has(state)) return;
+        started.add(state);
         scheduled.then(() => run(() => act(object))).catch(onError(resource, key));
       },
     });
-    return reflector.run(stop.signal);
+    watches.push(reflector.run(stop.signal));
   };
-  const reported = new Set<string>();
-  const watches = [
-    watch(KINDS.job, async (job) => {
-      if (ended.has(job.metadata.uid)) return;
-      await endJob(client, job);
-      ended.add(job.metadata.uid);
-    }),
-    watch(KINDS.deployment, async (deployment) => {
-      // A replica reports before it is ready.
-      if (!reported.has(deployment.metadata.uid)) await report(client, deployment);
-      reported.add(deployment.metadata.uid);
-      await rollOut(client, deployment);
-    }),
-  ];
   return {
-    migrated: () => ended.size,
+    watch,
     schedule,
     async stop() {
       stop.abort();
@@ -85,9 +75,59 @@ export function startPrograms(client: KubeClient): Programs {
   };
 }
 
-async function endJob(client: KubeClient, job: KubeObject): Promise<void> {
-  const exitCode = await runJob(client, job);
+/** Plays the controllers of Jobs and Deployments too. */
+export function playControllers(client: KubeClient): Programs {
+  const { watch, schedule, stop } = actors(client);
+  const ended = new Set<string>();
+  const reported = new Set<string>();
+  const generation = ({ metadata }: KubeObject) => String(metadata.generation ?? 0);
+  watch(KINDS.job, generation, async (job) => {
+    if (ended.has(job.metadata.uid)) return;
+    await endJob(client, job);
+    ended.add(job.metadata.uid);
+  });
+  watch(KINDS.deployment, generation, async (deployment) => {
+    // A replica reports before it is ready.
+    if (!reported.has(deployment.metadata.uid)) await report(client, deployment);
+    reported.add(deployment.metadata.uid);
+    await rollOut(client, deployment);
+  });
+  return { migrated: () => ended.size, schedule: async () => schedule(), stop };
+}
+
+/** Does the work of the programs in pods that kwok says are running, and then tells it, by a label, that it is done. */
+export function playPrograms(client: KubeClient, kwok: Kwok): Programs {
+  const { watch, schedule, stop } = actors(client);
+  const ended = new Set<string>();
+  const phase = (pod: KubeObject) => Pod.parse(pod).status.phase;
+  watch(PODS, phase, async (pod) => {
+    if (phase(pod) !== 'Running') return;
+    const { name, namespace } = pod.metadata;
+    const { labels } = Pod.parse(pod).metadata;
+    const job = labels['job-name'];
+    if (job === undefined)
+      await report(client, await found(client, KINDS.deployment, namespace, labels[HOMESERVER_LABEL]));
+    else await migrateFor(client, await found(client, KINDS.job, namespace, job));
+    const path = `/metadata/labels/${PROGRAM_LABEL.replaceAll('/', '~1')}`;
+    await client.patch(PODS, { namespace, name }, [{ op: 'add', path, value: 'done' }], 'bench-programs');
+    if (job !== undefined) ended.add(pod.metadata.uid);
+  });
+  return { migrated: () => ended.size, schedule: () => kwok.addNode().then(schedule), stop };
+}
+
+async function found(client: KubeClient, resource: Resource, namespace = '', name = ''): Promise<KubeObject> {
+  const object = await client.get(resource, { namespace, name });
+  if (object === undefined) throw new Error(`there is no ${resource.kind} ${namespace}/${name}`);
+  return object;
+}
+
+async function migrateFor(client: KubeClient, job: KubeObject): Promise<void> {
+  const exitCode = await runJob(client, job, OWN_PROGRAM);
   if (exitCode !== 0) throw new Error(`its program ended with ${exitCode}`);
+}
+
+async function endJob(client: KubeClient, job: KubeObject): Promise<void> {
+  await migrateFor(client, job);
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({
     type,
@@ -126,7 +166,7 @@ async function report(client: KubeClient, deployment: KubeObject): Promise<void>
   session.on('error', () => undefined);
   await session.connect();
   try {
-    const { version, level } = programOf(podOf(deployment).image);
+    const { version, level } = OWN_PROGRAM;
     await session.query(REPORT, [Replicas.parse(deployment).spec.replicas, version, level]);
   } finally {
     await session.end();

@@ -15,6 +15,7 @@ import type { PostgresAddress } from '../../support/embedded-postgres.ts';
 import { startPostgres } from '../../support/embedded-postgres.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Root } from './cpu.ts';
+import { type Kwok, kwokPrograms, startKwok } from './kwok.ts';
 
 export const MANAGER = 'bench';
 /** Of the operator and its Lease. */
@@ -36,6 +37,10 @@ const BINDINGS: Resource = {
 };
 const Token = z.looseObject({ status: z.looseObject({ token: z.string() }) });
 
+export const KUBELETS = ['kwok', 'simulated'] as const;
+/** kwok with the controllers of Kubernetes, or the benchmark in the place of all of them. */
+export type Kubelet = (typeof KUBELETS)[number];
+
 /** A real API server and a real PostgreSQL. */
 export interface FleetWorld {
   readonly api: ApiServerHandle;
@@ -47,30 +52,36 @@ export interface FleetWorld {
   readonly mount: string;
   /** The servers whose CPU time is told, by name. */
   readonly servers: Readonly<Record<string, Root>>;
+  /** undefined: the benchmark plays its part. */
+  readonly kwok: Kwok | undefined;
   /** Sessions that PostgreSQL has opened so far. */
   sessions(): Promise<number>;
   dispose(): Promise<void>;
 }
 
-export async function startWorld(count: number): Promise<FleetWorld> {
+export async function startWorld(count: number, kubelet: Kubelet): Promise<FleetWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'matrix-operator-fleet-'));
-  const [api, postgres] = await Promise.all([startApiServer(), startPostgres({ settings: POSTGRES })]);
+  const programs = kubelet === 'kwok' ? await kwokPrograms() : undefined;
+  const [api, postgres] = await Promise.all([startApiServer(programs), startPostgres({ settings: POSTGRES })]);
   const rate = { perSecond: 5000, burst: 5000 };
   const client = createKubeClient({ kubeconfig: api.kubeconfigPath, userAgent: MANAGER, rate });
   await client.create(CRDS, buildCrd(), MANAGER);
   await waitFor(() => client.list(KINDS.homeserver).then(() => true), { what: 'the CRD to be served' });
   const mount = await makeOperatorHome(api, client, join(folder, 'mount'));
   await makeNamespaces(client, postgres.address, count);
+  const kwok = kubelet === 'kwok' ? await startKwok(api, client, folder) : undefined;
   const servers = {
     'API server': ['kube-apiserver', api.logDir],
     etcd: ['etcd', `--data-dir=${api.logDir}`],
     PostgreSQL: postgres.pid,
+    ...kwok?.servers,
   };
   return {
-    ...{ api, client, folder, mount, servers, postgres: postgres.address },
+    ...{ api, client, folder, mount, servers, kwok, postgres: postgres.address },
     sessions: () => countSessions(postgres.address),
     async dispose() {
       await client.close();
+      await kwok?.stop();
       await Promise.all([api.dispose(), postgres.stop('immediate')]);
       await rm(folder, { recursive: true, force: true });
     },
