@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
 
@@ -9,19 +9,21 @@ const scripts = z
   .looseObject({ scripts: z.record(z.string(), z.string()) })
   .parse(JSON.parse(read('package.json'))).scripts;
 
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md'];
+const DOCUMENTS = globSync(['*.md', '{docs,examples,test,charts,crds}/**/*.md'], { cwd: ROOT });
+
+/** Paths from the root of the repository, as they stand in code marks. */
+const PATHS = /`((?:homeserver|operator|crds|charts|test|docs|examples)\/[^`\s<]*)`/g;
 
 test.for(DOCUMENTS)('every path that %s mentions is there', (document) => {
-  const links = [...read(document).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
-  const code = [
-    ...read(document).matchAll(/`((?:homeserver|operator|crds|charts|test|docs|examples)\/[^`\s<]*)`/g),
-  ].map((match) => match[1] ?? '');
-  const concrete = [...links, ...code].filter((path) => !/[<*N]/.test(path));
+  const text = read(document);
+  const links = [...text.matchAll(/\]\((?![a-z]+:)([^)#]+)/g)].map((match) => join(dirname(document), match[1] ?? ''));
+  const code = [...text.matchAll(PATHS)].map((match) => match[1] ?? '');
+  const concrete = [...links, ...code].filter((path) => !/[<*N…]|:/.test(path));
   expect(concrete.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
 test.for(DOCUMENTS)('every npm script that %s names is there', (document) => {
-  const named = [...read(document).matchAll(/npm run ([a-z0-9:]+)/g)].map((match) => match[1] ?? '');
+  const named = [...read(document).matchAll(/npm run ([a-z0-9:-]+)/g)].map((match) => match[1] ?? '');
   expect(named.filter((name) => !name.endsWith(':') && scripts[name] === undefined)).toEqual([]);
 });
 
@@ -33,11 +35,11 @@ test('the quickstart resource has at most ten lines', () => {
   expect(read('examples/quickstart/homeserver.yaml').trimEnd().split('\n').length).toBeLessThanOrEqual(10);
 });
 
-test('every decision record has its four parts', () => {
-  const records = ['0001-language-runtime', '0002-sequencer', '0003-cluster-harness', '0004-image'];
-  for (const record of records) {
-    const text = read(`docs/decisions/${record}.md`);
-    for (const part of ['Context', 'Options', 'Decision', 'Consequences'])
-      expect(text).toMatch(new RegExp(`^## ${part}`, 'm'));
-  }
+test.for(globSync('docs/decisions/*.md', { cwd: ROOT }))('%s has a number of its own and four parts', (record) => {
+  const text = read(record);
+  const number = /(\d{4})-[a-z0-9-]+\.md$/.exec(record)?.[1] ?? '';
+  expect(text).toMatch(new RegExp(`^# ${Number(number)}\\. `));
+  expect(globSync(`docs/decisions/${number}-*.md`, { cwd: ROOT })).toEqual([record]);
+  for (const part of ['Context', 'Options', 'Decision', 'Consequences'])
+    expect(text).toMatch(new RegExp(`^## ${part}`, 'm'));
 });
