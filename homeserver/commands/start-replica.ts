@@ -22,6 +22,7 @@ import { checkSchema } from '../storage/schema-check.ts';
 import { openStore } from '../storage/store.ts';
 import type { Store } from '../storage/store.ts';
 import { selectSchemaState } from '../storage/tables/schema_state.ts';
+import { openMemberProfiles } from '../rooms/member-content.ts';
 import { openSyncState } from '../sync/sync-state.ts';
 import { startSnapshotCollection } from '../workers/collect-snapshots.ts';
 import { startPresence } from '../workers/presence.ts';
@@ -91,6 +92,7 @@ async function openApp(options: ReplicaOptions, closers: Closer[]): Promise<App>
   closers.push({ name: 'tokens', close: () => tokens.close() }, { name: 'sync', close: () => sync.close() });
   const keyResponse = new KeyResponse(keyring);
   const limits = new RateLimiter(config.rateLimits, metrics);
+  const profiles = openMemberProfiles(store.db);
   const app = {
     config,
     log,
@@ -99,6 +101,7 @@ async function openApp(options: ReplicaOptions, closers: Closer[]): Promise<App>
     store,
     metrics,
     writer,
+    profiles,
     tokens,
     sync,
     keyResponse,

@@ -3,6 +3,7 @@ import type { HomeserverConfig } from '../contract/config-schema.ts';
 import { MatrixError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { RoomEvent } from '../room/event-format.ts';
 import { parseRoomId, type EventId, type RoomId } from '../room/identifiers.ts';
 import { ROOM_VERSIONS, type RoomVersionRules } from '../room/room-versions.ts';
 import type { Store } from '../storage/store.ts';
@@ -16,6 +17,7 @@ import { MAX_BATCH_EVENTS } from './place-intent.ts';
 import { numberDraft } from './prepare-intent.ts';
 import { ResolutionPool } from './resolution-pool.ts';
 import { StateResolver } from './resolve-state.ts';
+import { stateKeyText } from './room-head.ts';
 import { RoomHeads } from './room-heads.ts';
 import type { ReceivedOutcome, ReceivedPdu, RoomReceiver } from './room-receiver.ts';
 import type { CreatedRoom, EventDraft, RoomWriter, SentEvent } from './room-writer.ts';
@@ -144,6 +146,10 @@ class Pipeline implements RoomWriter, RoomReceiver, StreamWriter {
         this.#batcher.enqueue(intent);
       });
     });
+  }
+
+  knownCreate(roomId: RoomId): RoomEvent | undefined {
+    return this.#heads.usable(roomId)?.state.get(stateKeyText('m.room.create', ''))?.event;
   }
 
   /** Room versions from 12 on take the id from the create event. */

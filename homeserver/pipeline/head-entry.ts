@@ -3,6 +3,8 @@ import { NO_WEIGHT, type HeadWeight } from './head-weight.ts';
 import type { LoadedHead } from './load-room-head.ts';
 import { missingState, stateKeyText, type RoomHead } from './room-head.ts';
 import type { StateName } from './room-writer.ts';
+import { entryOf } from '../storage/snapshot-delta.ts';
+import type { Names } from '../storage/write-batch.ts';
 
 /** Tips that another replica adds are looked up no more often than this: reading them keeps this replica from building. */
 const RENEW_EVERY_MS = 20;
@@ -86,4 +88,23 @@ export function fill(head: RoomHead, loaded: LoadedHead, names: readonly StateNa
     const key = stateKeyText(type, stateKey);
     if (!head.state.has(key)) head.state.set(key, found.get(key) ?? null);
   }
+}
+
+/**
+ * Notes of users without a membership that they have none, where the snapshots tell: who joins for the first time is looked up nowhere.
+ * True when something was noted.
+ */
+export function noteAbsentMembers(
+  head: RoomHead,
+  names: readonly StateName[],
+  known: Pick<Names, 'knownUserNo'>,
+): boolean {
+  const { chain, state } = head;
+  if (chain === undefined || chain.length === 0) return false;
+  const absent = missingState(state, names).filter(([type, userId]) => {
+    const userNo = type === 'm.room.member' ? known.knownUserNo(userId) : undefined;
+    return userNo !== undefined && entryOf(chain, 'member', userNo) === undefined;
+  });
+  for (const [type, userId] of absent) state.set(stateKeyText(type, userId), null);
+  return absent.length > 0;
 }

@@ -5,7 +5,7 @@ import type { Store } from '../storage/store.ts';
 import { selectSnapshotChain } from '../storage/room-reads/select-snapshot-chain.ts';
 import type { Commit } from '../storage/write-batch.ts';
 import { loadRoomHead, type LoadedHead } from './load-room-head.ts';
-import { fill, isRenewalDue, meets, newEntry, want, type HeadEntry, type HeadNeeds } from './head-entry.ts';
+import { fill, isRenewalDue, meets, newEntry, noteAbsentMembers, want, type HeadEntry, type HeadNeeds } from './head-entry.ts';
 import { weighHead } from './head-weight.ts';
 import { missingState, type RoomHead } from './room-head.ts';
 import type { StateName } from './room-writer.ts';
@@ -86,6 +86,7 @@ export class RoomHeads {
   has(roomId: RoomId, needs: HeadNeeds): boolean {
     const entry = this.#entries.get(roomId);
     if (entry === undefined || needs.fresh || isRenewalDue(entry)) return false;
+    if (entry.head !== undefined && noteAbsentMembers(entry.head, needs.names, this.#store.names)) this.#weigh(entry);
     const isMet = meets(entry, needs);
     if (isMet) this.#hits += 1;
     return isMet;

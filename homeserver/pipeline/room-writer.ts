@@ -1,5 +1,6 @@
 import type { MatrixError } from '../errors.ts';
 import type { AuthState } from '../room/auth/check-event.ts';
+import type { RoomEvent } from '../room/event-format.ts';
 import type { JsonObject } from '../room/canonical-json.ts';
 import type { EventId, RoomId, UserId } from '../room/identifiers.ts';
 import type { RoomVersionRules } from '../room/room-versions.ts';
@@ -57,6 +58,8 @@ export interface RoomWriter {
    * rows that must name the room before it is there. Errors: M_UNSUPPORTED_ROOM_VERSION, and those of `send`.
    */
   create(version: string, drafts: readonly EventDraft[], roomNo?: number): Promise<CreatedRoom>;
+  /** The create event of a room, which never changes, if this replica has it in memory. */
+  knownCreate(roomId: RoomId): RoomEvent | undefined;
 }
 
 export interface CreatedRoom {

@@ -1,6 +1,6 @@
 import { loadRoomHead } from '../pipeline/load-room-head.ts';
 import { parseRoomId, type RoomId } from '../room/identifiers.ts';
-import { isJsonObject, ownObject, ownString, type JsonValue } from '../room/json-value.ts';
+import { isJsonObject, ownObject, ownString, type JsonObject, type JsonValue } from '../room/json-value.ts';
 import { copyRoomRules } from '../room/push-rule-changes.ts';
 import { parseJsonObject, parseLooseJson } from '../room/strict-json.ts';
 import { selectCreateEvent } from '../storage/room-reads/select-create-event.ts';
@@ -22,17 +22,19 @@ export interface Succession {
  * is refused afterwards leaves settings that nobody is bothered by; the other way round a cut between both would lose them.
  */
 export async function carrySettingsInto(ctx: RoomsContext, owner: Owner, roomId: RoomId): Promise<void> {
-  const createKey = await ctx.store.names.stateKeyNo('m.room.create', '');
-  const create = await selectCreateEvent(ctx.store.db, roomId, createKey);
-  const from = create === undefined ? undefined : predecessorIn(create);
+  const from = predecessorIn(ctx.writer.knownCreate(roomId)?.content ?? (await readCreateContent(ctx, roomId)));
   if (from === undefined || (await replacementOf(ctx, from)) !== roomId) return;
   await carrySettings(ctx, owner, { from, to: roomId });
 }
 
-function predecessorIn(create: string): RoomId | undefined {
-  const parsed = parseLooseJson(create);
-  const content = parsed.ok && isJsonObject(parsed.value) ? ownObject(parsed.value, 'content') : undefined;
-  return parseRoomId(ownString(ownObject(content ?? {}, 'predecessor') ?? {}, 'room_id') ?? '');
+async function readCreateContent(ctx: RoomsContext, roomId: RoomId): Promise<JsonObject> {
+  const createKey = await ctx.store.names.stateKeyNo('m.room.create', '');
+  const parsed = parseLooseJson((await selectCreateEvent(ctx.store.db, roomId, createKey)) ?? '{}');
+  return (parsed.ok && isJsonObject(parsed.value) ? ownObject(parsed.value, 'content') : undefined) ?? {};
+}
+
+function predecessorIn(content: JsonObject): RoomId | undefined {
+  return parseRoomId(ownString(ownObject(content, 'predecessor') ?? {}, 'room_id') ?? '');
 }
 
 async function replacementOf(ctx: RoomsContext, roomId: RoomId): Promise<string | undefined> {

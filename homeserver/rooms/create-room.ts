@@ -8,7 +8,6 @@ import { insertPublishedRoom, releasePublishedRoom } from '../storage/tables/pub
 import type { Actor } from './actor.ts';
 import type { RoomsContext } from './context.ts';
 import { requireInvitable } from './local-user.ts';
-import { memberProfiles } from './member-content.ts';
 import { newRoomEvents, type InitialState } from './new-room-events.ts';
 import type { RoomPreset } from './room-preset.ts';
 
@@ -70,7 +69,7 @@ async function draftsOf(
     preset: request.preset ?? defaultPreset,
     alias: request.aliasName === undefined ? undefined : aliasOf(ctx, request.aliasName),
     invite,
-    profiles: await memberProfiles(ctx, [actor.userId, ...invite]),
+    profiles: await ctx.profiles.read([actor.userId, ...invite]),
   });
 }
 

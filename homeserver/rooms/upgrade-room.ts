@@ -15,7 +15,6 @@ import type { RoomsContext } from './context.ts';
 import { writeRoom } from './create-room.ts';
 import { leaveRoom } from './leave-room.ts';
 import { userIdOf } from './local-user.ts';
-import { memberProfiles } from './member-content.ts';
 import { joinedActor } from './room-power.ts';
 import { restrictedPowerLevels, TRANSFERRED_TYPES, upgradedRoomEvents, type OldRoom } from './upgraded-room-events.ts';
 
@@ -118,7 +117,7 @@ function tombstoneGuard(known: EventId | undefined): DraftGuard {
 async function makeReplacement(ctx: RoomsContext, actor: Actor, plan: Plan): Promise<RoomId> {
   const [old, profiles, roomNo] = await Promise.all([
     readOldRoom(ctx, plan),
-    memberProfiles(ctx, [actor.userId]),
+    ctx.profiles.read([actor.userId]),
     ctx.store.numbers.nextRoomNo(),
   ]);
   const { rules, additionalCreators } = plan;

@@ -131,7 +131,8 @@ function assemble(parts: Parts): Store {
     onServerStart: (start) => starts.note(start),
     onWritten: (commit) => {
       feed.noteWritten(commit);
-      sender.sendCommit(commit);
+      // Who is alone tells nobody: another one reads the commits before it serves, and from when it is known of it is told.
+      if (!sole.isAlone) sender.sendCommit(commit);
     },
     onFenced: () => replica.noteFenced(),
     mayWrite: sole.isKnown,

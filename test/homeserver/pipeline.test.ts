@@ -151,6 +151,27 @@ test('in the steady state a message costs one batch and no other query', async (
   await writer.close();
 });
 
+test('who joins a room for the first time costs one batch and no other query, and a burst of them few batches', async () => {
+  const { store, counts } = counting(apps[0].store);
+  const { config, keyring, log, metrics } = apps[0];
+  const writer = createRoomWriter({ store, keyring, config, log, metrics });
+  const roomId = await newRoom(writer);
+  Object.assign(counts, { queries: 0, batches: 0 });
+  for (let i = 0; i < 10; i += 1) await writer.send(roomId, join(user(`@newcomer${i}:test.example`)));
+  expect(counts).toEqual({ queries: 0, batches: 10 });
+  const more = Array.from({ length: 40 }, (_, i) => join(user(`@crowd${i}:test.example`)));
+  await Promise.all(more.map((draft) => writer.send(roomId, draft)));
+  expect(counts.queries).toBe(0);
+  expect(counts.batches).toBeLessThan(30);
+  // Who was there before is looked up, wherever it is not known what they were.
+  const other = createRoomWriter({ store, keyring, config, log, metrics });
+  await other.send(roomId, join(user('@newcomer0:test.example')));
+  await expect(other.send(roomId, message(user('@nobody:test.example'), 'x'))).rejects.toMatchObject({
+    code: 'M_FORBIDDEN',
+  });
+  await Promise.all([writer.close(), other.close()]);
+});
+
 test('a new room with its invites is one batch', async () => {
   const { store, counts } = counting(apps[0].store);
   const { config, keyring, log, metrics } = apps[0];
