@@ -5,7 +5,16 @@ import type { Store } from '../storage/store.ts';
 import { selectSnapshotChain } from '../storage/room-reads/select-snapshot-chain.ts';
 import type { Commit } from '../storage/write-batch.ts';
 import { loadRoomHead, type LoadedHead } from './load-room-head.ts';
-import { fill, isRenewalDue, meets, newEntry, noteAbsentMembers, want, type HeadEntry, type HeadNeeds } from './head-entry.ts';
+import {
+  fill,
+  isRenewalDue,
+  meets,
+  newEntry,
+  noteAbsentMembers,
+  want,
+  type HeadEntry,
+  type HeadNeeds,
+} from './head-entry.ts';
 import { weighHead } from './head-weight.ts';
 import { missingState, type RoomHead } from './room-head.ts';
 import type { StateName } from './room-writer.ts';

@@ -53,9 +53,7 @@ test('a read that fails fails for those who share it, not for those after it', a
 
 test('many keys are several reads, one after the other', async () => {
   const { gathered, asked, ends } = reads();
-  const all = Array.from({ length: 3 }, (_, i) =>
-    gathered.read(Array.from({ length: 300 }, (_, n) => `${i}/${n}`)),
-  );
+  const all = Array.from({ length: 3 }, (_, i) => gathered.read(Array.from({ length: 300 }, (_, n) => `${i}/${n}`)));
   for (let read = 0; read < 3; read += 1) {
     await turn();
     expect(asked).toHaveLength(read + 1);

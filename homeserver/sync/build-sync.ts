@@ -1,11 +1,7 @@
-import {
-  selectRoomsWithUnread,
-  type ChangesRow,
-  type EverythingRow,
-  type MembershipRow,
-} from '../storage/sync-reads/select-changes.ts';
+import { selectRoomsWithUnread, type MembershipRow } from '../storage/sync-reads/select-changes.ts';
 import type { ReceiptRow } from '../storage/sync-reads/select-streams.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
+import type { FoundChanges } from './changes-memory.ts';
 import type { SyncContext } from './context.ts';
 import { giveTimelineEvents } from './give-events.ts';
 import type { SyncedSpan } from './lazy-members.ts';
@@ -70,11 +66,10 @@ export async function buildSync(
 ): Promise<SyncParts> {
   const session = await openSession(ctx, request.reader);
   const { generation } = ctx.sync.unread;
-  const changes = await readChanges(session, request);
+  const { changes, interest } = await readChanges(session, request);
   const since = request.since?.position;
   // A token above the head belongs to a tail that was lost in a failover: nothing is new until positions pass it.
   const head = Math.max(changes.head, since ?? 0);
-  const interest = { userNo: request.reader.userNo, rooms: new Set(changes.joined) };
   const news = volatileNews(interest);
   const input = { since, head, fullState: request.fullState, filter: request.filter };
   return { head, interest, ...(await readNews(session, request, { input, changes, generation, ...news })) };
@@ -84,7 +79,7 @@ type News = Omit<SyncParts, 'head' | 'interest'>;
 
 interface Found extends VolatileNews {
   readonly input: PlanInput;
-  readonly changes: ChangesRow | EverythingRow;
+  readonly changes: FoundChanges['changes'];
   /** Of the memory of unread counts, from before anything was read. */
   readonly generation: number;
 }

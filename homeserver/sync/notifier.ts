@@ -3,7 +3,7 @@ import type { BoundedCache } from '../bounded-cache.ts';
 import type { Store } from '../storage/store.ts';
 import type { Commit } from '../storage/write-batch.ts';
 import { RecentCommits } from './recent-commits.ts';
-import type { Interest } from './recent-commits.ts';
+import type { Interest, Span } from './recent-commits.ts';
 
 /** Why a wait ended. `superseded`: the user has too many other polls open. */
 export type WakeReason = 'woken' | 'timeout' | 'aborted' | 'superseded';
@@ -78,6 +78,11 @@ export class Notifier {
   /** False only when it is certain that nothing of interest was committed after `position`. */
   mayHaveChanged(interest: Interest, position: number): boolean {
     return this.#recent.mayConcern(interest, position);
+  }
+
+  /** See `RecentCommits.roomsTouched`. */
+  roomsTouched(interest: Interest, span: Span): ReadonlyMap<number, number> | undefined {
+    return this.#recent.roomsTouched(interest, span);
   }
 
   /**

@@ -43,3 +43,39 @@ test('memory says no only when no commit after the position is of interest, also
     }),
   );
 });
+
+test.for([
+  {
+    name: 'rooms with the last commit that touched each',
+    after: 0,
+    upTo: 9,
+    touched: [
+      [1, 3],
+      [2, 4],
+    ],
+  },
+  { name: 'only those after the position', after: 3, upTo: 9, touched: [[2, 4]] },
+  { name: 'only those up to the other one', after: 0, upTo: 2, touched: [[1, 1]] },
+  { name: 'nothing where nothing is', after: 9, upTo: 9, touched: [] },
+])('rooms touched: $name', ({ after, upTo, touched }) => {
+  const recent = new RecentCommits(0);
+  for (const [last, rooms] of [
+    [1, [1]],
+    [2, [9]],
+    [3, [1, 9]],
+    [4, [2]],
+  ] as const)
+    recent.add(commit(last, [...rooms], [8]));
+  expect(new Map(recent.roomsTouched(interest, { after, upTo }))).toEqual(new Map(touched as [number, number][]));
+});
+
+test('rooms touched: not known when a commit names the user, does not say what, or has been dropped', () => {
+  const recent = new RecentCommits(10);
+  recent.add(commit(11, [1], [7]));
+  recent.add(commit(12, [1], []));
+  recent.add(commit(13, undefined, undefined));
+  expect(recent.roomsTouched(interest, { after: 9, upTo: 12 })).toBeUndefined();
+  expect(recent.roomsTouched(interest, { after: 10, upTo: 12 })).toBeUndefined();
+  expect(recent.roomsTouched(interest, { after: 11, upTo: 13 })).toBeUndefined();
+  expect(recent.roomsTouched(interest, { after: 11, upTo: 12 })).toEqual(new Map([[1, 12]]));
+});

@@ -58,6 +58,29 @@ export class RecentCommits {
     }
     return false;
   }
+
+  /**
+   * Rooms of somebody that commits after a position and up to another have touched, each with the last of these commits. Undefined: one
+   * of them names the user, or not all of them are known.
+   */
+  roomsTouched({ userNo, rooms }: Interest, { after, upTo }: Span): ReadonlyMap<number, number> | undefined {
+    if (after < this.#floor) return undefined;
+    const touched = new Map<number, number>();
+    for (let i = this.#commits.length - 1; i >= 0; i -= 1) {
+      const commit = this.#commits[i];
+      if (commit === undefined || commit.last <= after) break;
+      if (commit.last > upTo) continue;
+      if (commit.users === undefined || commit.rooms === undefined || commit.users.includes(userNo)) return undefined;
+      for (const room of commit.rooms) if (rooms.has(room) && !touched.has(room)) touched.set(room, commit.last);
+    }
+    return touched;
+  }
+}
+
+/** Positions after `after`, up to and including `upTo`. */
+export interface Span {
+  readonly after: number;
+  readonly upTo: number;
 }
 
 function bytesOf({ rooms, users }: Commit): number {

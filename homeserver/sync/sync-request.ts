@@ -11,6 +11,8 @@ export interface SyncRequest {
   readonly fullState: boolean;
   /** `state_after` in place of `state`. */
   readonly useStateAfter: boolean;
+  /** The client waits: of what this replica does not know yet it is told as soon as it does. */
+  readonly mayLag?: boolean;
   /** Each event of the state is wanted as a text of its own. */
   readonly eventsApart?: boolean;
 }

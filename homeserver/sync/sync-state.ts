@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BoundedCache } from '../bounded-cache.ts';
 import type { Store } from '../storage/store.ts';
+import { ChangesMemory } from './changes-memory.ts';
 import { IgnoredMemory } from './ignored-memory.ts';
 import type { JsonPiece } from './json-text.ts';
 import { KnownRooms } from './known-rooms.ts';
@@ -39,6 +40,7 @@ export interface SyncState {
   /** Push rules by user number, each with the position of their last change. */
   readonly pushRules: BoundedCache<string, LoadedPushRules>;
   readonly unread: UnreadMemory;
+  readonly changes: ChangesMemory;
   readonly knownRooms: KnownRooms;
   readonly ignored: IgnoredMemory;
   /** Newest events of rooms. */
@@ -122,6 +124,7 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
   store.caches.watch('lazy_members', lazyMembers);
   const unread = new UnreadMemory(store);
   const knownRooms = new KnownRooms(store, notifier);
+  const changes = new ChangesMemory(store, notifier);
   const ignored = new IgnoredMemory(store, notifier);
   const memories = openReadMemories(store);
   const removeReset = store.feed.onReset(() => {
@@ -136,13 +139,14 @@ export function openSyncState({ store, config, metrics, log }: SyncStateOptions)
     lazyMembers,
     ...read,
     unread,
+    changes,
     knownRooms,
     ignored,
     largeReads: new LargeReads({ bytes: metrics.largeAnswerBytes, waiting: metrics.largeAnswersWaiting }),
     ...memories,
     close: async () => {
       removeReset();
-      for (const part of [unread, knownRooms, ignored, ...Object.values(memories)]) part.close();
+      for (const part of [unread, changes, knownRooms, ignored, ...Object.values(memories)]) part.close();
       notifier.close();
       typing.close();
       presence?.feed.close();

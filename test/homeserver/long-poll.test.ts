@@ -89,7 +89,7 @@ test('a poll that is woken by a message runs two queries', async () => {
   });
   // When a device was last seen is written once a minute, whatever it asks.
   const own = names.filter((name) => name !== 'devices_update_seen');
-  expect(own).toEqual(['memberships_select_changes', 'events_select_newest']);
+  expect(own).toEqual(['rooms_select_news', 'events_select_newest']);
 });
 
 test('a client that hangs up frees its place', async () => {

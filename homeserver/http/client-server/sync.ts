@@ -33,8 +33,9 @@ export const sync = endpoint({
       throw new MatrixError('M_INVALID_PARAM', 'since: must be a next_batch of an earlier sync.');
     }
     const filter = await resolveFilter(app, requester.userNo, query.filter);
-    const asked = { reader, since, filter, fullState: query.full_state, useStateAfter: query.use_state_after };
     const timeoutMs = Math.min(query.timeout, app.config.sync.maxTimeoutMs);
+    const { full_state: fullState, use_state_after: useStateAfter } = query;
+    const asked = { reader, since, filter, fullState, useStateAfter, mayLag: timeoutMs > 0 };
     const setPresence = query.set_presence ?? 'online';
     if (setPresence !== 'offline') app.sync.presence?.writer.noteSync(requester, setPresence, timeoutMs);
     const session = app.tokens.watch(requester);

@@ -37,18 +37,38 @@ export async function readNewest(
   const known = new Map<NewestRange, TimelinePage | undefined>();
   for (const [range, key] of keys) known.set(range, key === undefined ? undefined : pages.get(key));
   const missing = ranges.filter((range) => known.get(range) === undefined);
-  if (missing.length > 0) {
-    const rows = await selectNewest(session.db, missing, options);
-    const kept = new Set(missing.filter((range) => keys.get(range) !== undefined).map((range) => range.roomNo));
-    const byRoom = Map.groupBy(await share(session, rows, kept, standings), (row) => row.room_no);
-    for (const range of missing) {
-      const page = byRoom.get(range.roomNo) ?? [];
-      const key = keys.get(range);
-      known.set(range, page);
-      if (key !== undefined) pages.set(key, { value: page, bytes: bytesOf(page) }, generation);
-    }
-  }
-  return ranges.flatMap((range) => known.get(range) ?? []);
+  if (missing.length === 0) return ranges.flatMap((range) => known.get(range) ?? []);
+  const read = (asked: readonly NewestRange[]) => readPages(session, asked, { keys, options, standings });
+  const named = missing.flatMap((range) => keys.get(range) ?? []);
+  const [shared, own] = await Promise.all([
+    pages.readOnce(named, async (wanted) => {
+      const found = await read(missing.filter((range) => wanted.has(keys.get(range) ?? '')));
+      const kept = [...found].map(([range, page]): [string, TimelinePage] => [keys.get(range) ?? '', page]);
+      for (const [key, page] of kept) pages.set(key, { value: page, bytes: bytesOf(page) }, generation);
+      return new Map(kept);
+    }),
+    read(missing.filter((range) => keys.get(range) === undefined)),
+  ]);
+  return ranges.flatMap((range) => known.get(range) ?? own.get(range) ?? shared.get(keys.get(range) ?? '') ?? []);
+}
+
+interface Paging {
+  /** Under which a page is kept; undefined: it is not. */
+  readonly keys: ReadonlyMap<NewestRange, string | undefined>;
+  readonly options: NewestOptions;
+  readonly standings: Standings;
+}
+
+async function readPages(
+  session: Session,
+  ranges: readonly NewestRange[],
+  { keys, options, standings }: Paging,
+): Promise<Map<NewestRange, TimelinePage>> {
+  if (ranges.length === 0) return new Map();
+  const rows = await selectNewest(session.db, ranges, options);
+  const kept = new Set(ranges.filter((range) => keys.get(range) !== undefined).map((range) => range.roomNo));
+  const byRoom = Map.groupBy(await share(session, rows, kept, standings), (row) => row.room_no);
+  return new Map(ranges.map((range) => [range, byRoom.get(range.roomNo) ?? []]));
 }
 
 function keyOf(range: NewestRange, { limit, history }: NewestOptions): string | undefined {

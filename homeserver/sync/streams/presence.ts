@@ -1,11 +1,11 @@
 import { selectPresentUsers, selectSharedPresenceAfter } from '../../storage/tables/presence.ts';
 import type { ToldPresenceRow } from '../../storage/tables/presence.ts';
+import type { FoundChanges } from '../changes-memory.ts';
 import type { SyncContext } from '../context.ts';
 import type { EventMatcher } from '../event-matcher.ts';
 import { PRESENCE_SLACK_MS } from '../presence-feed.ts';
 import { toldContent } from '../presence-rows.ts';
 import type { Interest } from '../recent-commits.ts';
-import type { ChangesRow, EverythingRow } from '../../storage/sync-reads/select-changes.ts';
 import type { SyncRequest } from '../sync-request.ts';
 import type { SyncToken } from '../position.ts';
 
@@ -69,7 +69,7 @@ export interface AskedPresence extends PresenceSince {
 export async function givePresence(
   ctx: SyncContext,
   request: SyncRequest,
-  read: ChangesRow | EverythingRow,
+  read: FoundChanges['changes'],
 ): Promise<PresenceNews> {
   if (!wantsPresence(ctx, request) || !('present_user_nos' in read)) return NO_PRESENCE;
   const { present_user_nos: userNos, present_states: states, present_active_ago: ago } = read;

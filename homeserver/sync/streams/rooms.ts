@@ -2,6 +2,7 @@ import { selectChangesSince, selectEverything, selectJoinedAmong } from '../../s
 import type { ChangesRow, EverythingRow, MembershipRow } from '../../storage/sync-reads/select-changes.ts';
 import { selectMembersAt } from '../../storage/sync-reads/select-state.ts';
 import { selectEventsByNo } from '../../storage/sync-reads/select-timeline.ts';
+import type { FoundChanges } from '../changes-memory.ts';
 import type { CompiledFilter } from '../compiled-filter.ts';
 import { isGone, MEMBERSHIP, membershipOf, NO_MEMBERSHIP } from '../membership.ts';
 import { comparePoints, pointAt, START_OF_ROOM } from '../position.ts';
@@ -49,8 +50,24 @@ export interface PlanInput {
   readonly filter: CompiledFilter;
 }
 
-/** Reads what the answer may have to speak of, in one statement. */
-export function readChanges(session: Session, request: SyncRequest): Promise<ChangesRow | EverythingRow> {
+/** Finds what the answer may have to speak of, in memory or in one statement. */
+export async function readChanges(session: Session, request: SyncRequest): Promise<FoundChanges> {
+  const known = await knownChanges(session, request);
+  if (known !== undefined) return known;
+  const changes = await selectChanges(session, request);
+  const found = { changes, interest: { userNo: session.reader.userNo, rooms: new Set(changes.joined) } };
+  session.ctx.sync.changes.remember(found);
+  return found;
+}
+
+async function knownChanges({ ctx, reader }: Session, request: SyncRequest): Promise<FoundChanges | undefined> {
+  const { since, fullState, mayLag } = request;
+  if (since === undefined || fullState) return undefined;
+  if (mayLag !== true) await ctx.store.feed.catchUp();
+  return ctx.sync.changes.read(reader.userNo, since.position);
+}
+
+function selectChanges(session: Session, request: SyncRequest): Promise<ChangesRow | EverythingRow> {
   const { db, reader } = session;
   const { since, filter, fullState } = request;
   if (since !== undefined) return selectChangesSince(db, reader.userNo, since.position, fullState);
