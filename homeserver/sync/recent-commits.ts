@@ -66,14 +66,20 @@ export class RecentCommits {
   roomsTouched({ userNo, rooms }: Interest, { after, upTo }: Span): ReadonlyMap<number, number> | undefined {
     if (after < this.#floor) return undefined;
     const touched = new Map<number, number>();
-    for (let i = this.#commits.length - 1; i >= 0; i -= 1) {
-      const commit = this.#commits[i];
-      if (commit === undefined || commit.last <= after) break;
-      if (commit.last > upTo) continue;
-      if (commit.users === undefined || commit.rooms === undefined || commit.users.includes(userNo)) return undefined;
-      for (const room of commit.rooms) if (rooms.has(room) && !touched.has(room)) touched.set(room, commit.last);
+    for (const { last, rooms: named, users } of this.#newestFirst(after)) {
+      if (last > upTo) continue;
+      if (named === undefined || users === undefined || users.includes(userNo)) return undefined;
+      for (const room of named) if (rooms.has(room) && !touched.has(room)) touched.set(room, last);
     }
     return touched;
+  }
+
+  *#newestFirst(after: number): Generator<Commit> {
+    for (let i = this.#commits.length - 1; i >= 0; i -= 1) {
+      const commit = this.#commits[i];
+      if (commit === undefined || commit.last <= after) return;
+      yield commit;
+    }
   }
 }
 
