@@ -22,7 +22,7 @@ import { checkSchema } from '../storage/schema-check.ts';
 import { openStore } from '../storage/store.ts';
 import type { Store } from '../storage/store.ts';
 import { selectSchemaState } from '../storage/tables/schema_state.ts';
-import { openMemberProfiles } from '../rooms/member-content.ts';
+import { openMemberProfiles } from '../rooms/member-profiles.ts';
 import { openSyncState } from '../sync/sync-state.ts';
 import { startSnapshotCollection } from '../workers/collect-snapshots.ts';
 import { startPresence } from '../workers/presence.ts';

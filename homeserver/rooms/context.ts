@@ -4,7 +4,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Keyring } from '../pipeline/keyring.ts';
 import type { RoomWriter } from '../pipeline/room-writer.ts';
 import type { StreamWriter } from '../pipeline/stream-writer.ts';
-import type { MemberProfiles } from './member-content.ts';
+import type { MemberProfiles } from './member-profiles.ts';
 import type { Store } from '../storage/store.ts';
 
 /** What the functions of this folder need; always their first argument. */

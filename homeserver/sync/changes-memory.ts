@@ -1,11 +1,14 @@
 import type { BoundedCache } from '../bounded-cache.ts';
-import { INVITE_PERMISSION } from '../rooms/invite-permission.ts';
 import type { Store } from '../storage/store.ts';
-import type { ChangesRow, EverythingRow, MembershipRow } from '../storage/sync-reads/select-changes.ts';
+import {
+  ALWAYS_READ,
+  type ChangesRow,
+  type EverythingRow,
+  type MembershipRow,
+} from '../storage/sync-reads/select-changes.ts';
 import { selectRoomNews, type RoomNewsRow } from '../storage/sync-reads/select-room-news.ts';
 import type { AccountDataRow } from '../storage/sync-reads/select-streams.ts';
 import type { Commit } from '../storage/write-batch.ts';
-import { IGNORED_LIST } from './ignored-users.ts';
 import { MEMBERSHIP } from './membership.ts';
 import type { Notifier } from './notifier.ts';
 import { ReadMemory } from './read-memory.ts';
@@ -153,7 +156,7 @@ export class ChangesMemory {
 }
 
 function isAlwaysRead({ room_no: roomNo, type }: AccountDataRow): boolean {
-  return roomNo === 0 && (type === IGNORED_LIST || type === INVITE_PERMISSION);
+  return roomNo === 0 && ALWAYS_READ.has(type);
 }
 
 function ownPart({ membership, flags, position, event_no, reads_position }: MembershipRow): OwnMembership {

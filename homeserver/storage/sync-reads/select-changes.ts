@@ -52,6 +52,9 @@ export interface EverythingRow extends ChangesRow {
   > | null;
 }
 
+/** Global account data that says what is kept from the user: read however old it is. */
+export const ALWAYS_READ: ReadonlySet<string> = new Set(['m.ignored_user_list', 'm.invite_permission_config']);
+
 /** Of `MembershipRow`, for user $1; `base` goes with it. */
 const ROOM_COLUMNS = `m.room_no, r.room_id, r.version, m.membership, m.flags, m.position, m.event_no, r.snapshot, r.last_position,
   r.joined, r.invited,
