@@ -109,15 +109,18 @@ async function judgeUnseen(session: Session, rules: LoadedPushRules, unseen: Uns
     texts.map(({ candidate }) => candidate),
     new Map(texts.map(({ row }) => [row.event_no, row])),
   );
-  const isAsking = ({ row, event }: Seen) =>
-    displayName || power || naming.has(row.event_no) || propertyAt(event, MENTIONS_ROOM) === true;
+  const named = ({ row }: Seen) => (power ? undefined : naming.get(row.event_no));
+  const isAsking = (one: Seen) =>
+    named(one) === undefined &&
+    (displayName || power || naming.has(one.row.event_no) || propertyAt(one.event, MENTIONS_ROOM) === true);
   const wanted = new Map(seen.filter(isAsking).map(({ row, candidate }) => [row.state_before, candidate.room.rules]));
   const facts = await readPushFacts(
     session,
     [...wanted].map(([snapshot, version]) => ({ snapshot, rules: version })),
   );
-  for (const { row, event, candidate } of seen) {
-    const known: PushFacts = facts.get(row.state_before) ?? NO_FACTS;
+  for (const one of seen) {
+    const { row, event, candidate } = one;
+    const known: PushFacts = named(one) ?? facts.get(row.state_before) ?? NO_FACTS;
     const context = { ...known, memberCount: candidate.room.joined };
     set(unseen.verdicts, row.event_no, rules.compiled.judge({ event, context }));
   }

@@ -1,9 +1,10 @@
-import { compileWords, type TextTest } from '../room/glob.ts';
+import { compileWords } from '../room/glob.ts';
 import { localpartIn, ROOM_WORD } from '../room/push-rules.ts';
 import { selectEventTextsByNo, type TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { EventKind } from './countable-events.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
 import type { PushCandidate, PushRoom } from './push-candidate.ts';
+import { NO_FACTS, type PushFacts } from './push-facts.ts';
 import type { Session } from './session.ts';
 import { flat } from './shared-row.ts';
 
@@ -13,45 +14,62 @@ const READ_AT_ONCE = 200;
 /** Events that the caller has at hand, by their numbers. */
 export type RowsAtHand = ReadonlyMap<number, Pick<TimelineRow, 'json'>>;
 
+/** Texts that the rules have to look at, by number: with what they want to know beside the text, or undefined if that is more than a name. */
+export type Naming = ReadonlyMap<number, PushFacts | undefined>;
+
 /**
- * Those of the texts that name the reader or the whole room, by their numbers, and those from before the reader's newest membership
- * event, when they may have had another name: the rules have to look at these. No rule finds a mention in any other. Without a query
- * as long as texts and names are at hand or remembered.
+ * Those of the texts that name the reader or the whole room, and those from before the reader's newest membership event, when they may
+ * have had another name: no rule finds a mention in any other. Without a query as long as texts and names are at hand or remembered.
  */
 export async function findNaming(
   session: Session,
   texts: readonly PushCandidate[],
   atHand: RowsAtHand,
-): Promise<Set<number>> {
-  const naming = new Set<number>();
+): Promise<Naming> {
+  const naming = new Map<number, PushFacts | undefined>();
   const newer = texts.filter(({ eventNo, anchor, room }) => {
-    if (anchor < room.ownMember.position) naming.add(eventNo);
+    if (anchor < room.ownMember.position) naming.set(eventNo, undefined);
     return anchor >= room.ownMember.position;
   });
   if (newer.length === 0) return naming;
-  const tests = await nameTests(session, newer);
+  const names = await readNames(session, newer);
   for (let at = 0; at < newer.length; at += READ_AT_ONCE) {
     const some = newer.slice(at, at + READ_AT_ONCE);
-    const bodies = await readTexts(
-      session,
-      some.map(({ eventNo }) => eventNo),
-      { member: 'body', atHand, keep: true },
-    );
+    const eventNos = some.map(({ eventNo }) => eventNo);
+    const bodies = await readTexts(session, eventNos, { member: 'body', atHand, keep: true });
     for (const { eventNo, room } of some) {
       const body = bodies.get(eventNo) ?? '';
-      if (tests.get(room.ownMember.eventNo)?.some((isIn) => isIn(body)) ?? true) naming.add(eventNo);
+      const name = names.get(room.ownMember.eventNo);
+      if (isRoomIn(body)) naming.set(eventNo, undefined);
+      else if (name?.isIn(body) === true) naming.set(eventNo, name.facts);
     }
   }
   return naming;
 }
 
-/** What the rules look for, by the number of the reader's membership event. */
-async function nameTests(session: Session, texts: readonly { room: PushRoom }[]): Promise<Map<number, TextTest[]>> {
-  const everywhere = [compileWords(ROOM_WORD), compileWords(localpartIn(session.reader.userId))];
+const isRoomIn = compileWords(ROOM_WORD);
+
+/** What the reader is called in a room. */
+interface ReaderName {
+  isIn(text: string): boolean;
+  readonly facts: PushFacts;
+}
+
+/** By the number of the reader's membership event. */
+async function readNames(
+  session: Session,
+  texts: readonly { room: PushRoom }[],
+): Promise<ReadonlyMap<number, ReaderName>> {
+  const isUserIn = compileWords(localpartIn(session.reader.userId));
   const members = [...new Set(texts.map(({ room }) => room.ownMember.eventNo))];
   const names = await readTexts(session, members, { member: 'displayname', atHand: NONE, keep: true });
-  const testsFor = (name = '') => (name === '' ? everywhere : [...everywhere, compileWords(name)]);
-  return new Map(members.map((eventNo) => [eventNo, testsFor(names.get(eventNo))]));
+  const nameOf = (displayName = ''): ReaderName => {
+    const facts = { ...NO_FACTS, displayName };
+    if (displayName === '') return { isIn: isUserIn, facts };
+    const isNameIn = compileWords(displayName);
+    return { isIn: (text) => isUserIn(text) || isNameIn(text), facts };
+  };
+  return new Map(members.map((eventNo) => [eventNo, nameOf(names.get(eventNo))]));
 }
 
 const NONE: RowsAtHand = new Map();
@@ -114,14 +132,14 @@ export async function findQuietKinds(session: Session, kinds: readonly TextsOfKi
       kind.anchors.length - first >= WORTH_JOINING && (kind.anchors[first] ?? 0) >= room.ownMember.position,
   );
   if (many.length === 0) return new Set();
-  const tests = await nameTests(session, many);
+  const names = await readNames(session, many);
   const joined = await readJoined(
     session,
     many.map(({ kind }) => kind),
   );
   const isQuiet = ({ kind, room }: TextsOfKind) => {
     const text = joined.get(keyOf(kind));
-    return text !== undefined && tests.get(room.ownMember.eventNo)?.some((isIn) => isIn(text)) === false;
+    return text !== undefined && !isRoomIn(text) && names.get(room.ownMember.eventNo)?.isIn(text) === false;
   };
   return new Set(many.filter(isQuiet).map(({ kind }) => kind));
 }

@@ -75,23 +75,29 @@ test('while nothing concerns the user a poll runs no query, and it ends at its t
   expect(own).toEqual([]);
 });
 
-test('a poll that is woken by a message runs two queries', async () => {
-  const bob = await newReader();
-  const roomId = await alice.createRoom({ preset: 'public_chat' });
-  await bob.client.join(roomId);
-  await bob.next();
-  await alice.send(roomId, 'first');
-  await bob.next();
-  const names = await statementsDuring(server.replicas[0], async () => {
-    const poll = bob.next({ timeout: LONG });
-    await polling();
-    await alice.at(1).send(roomId, 'second');
-    expect(bodiesOf((await poll).rooms.join[roomId]?.timeline.events ?? [])).toEqual(['second']);
-  });
-  // When a device was last seen is written once a minute, whatever it asks.
-  const own = names.filter((name) => name !== 'devices_update_seen');
-  expect(own).toEqual(['rooms_select_news', 'events_select_newest']);
-});
+test.for(['second', 'the reader'])(
+  'a poll that is woken by a message runs two queries, whoever it names (%s)',
+  async (what) => {
+    const bob = await newReader();
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    await bob.client.join(roomId);
+    await bob.next();
+    await alice.send(roomId, 'first');
+    await bob.next();
+    const body = what === 'the reader' ? `${bob.client.userId}: second` : what;
+    const names = await statementsDuring(server.replicas[0], async () => {
+      const poll = bob.next({ timeout: LONG });
+      await polling();
+      await alice.at(1).send(roomId, body);
+      const room = (await poll).rooms.join[roomId];
+      expect(bodiesOf(room?.timeline.events ?? [])).toEqual([body]);
+      expect(room?.unread_notifications).toMatchObject({ highlight_count: what === 'the reader' ? 1 : 0 });
+    });
+    // When a device was last seen is written once a minute, whatever it asks.
+    const own = names.filter((name) => name !== 'devices_update_seen');
+    expect(own).toEqual(['rooms_select_news', 'events_select_newest']);
+  },
+);
 
 test('a client that hangs up frees its place', async () => {
   const bob = await newReader();
