@@ -1,3 +1,4 @@
+import { EndSignal } from '../end-signal.ts';
 import { background } from '../log.ts';
 import type { Logger } from '../log.ts';
 import type { CacheFigures } from '../metrics.ts';
@@ -32,7 +33,7 @@ const MESSAGE = 'tokens:';
 
 /** Of one request. */
 export interface SessionWatch {
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   isEnded(): Promise<boolean>;
   stop(): void;
 }
@@ -59,7 +60,7 @@ export class TokenCache {
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry>();
   readonly #waiting = new Map<string, Waiting>();
-  readonly #watching = new Map<number, Set<AbortController>>();
+  readonly #watching = new Map<number, Set<EndSignal>>();
   readonly #stop: (() => void)[];
   #asking = false;
   #hits = 0;
@@ -121,14 +122,14 @@ export class TokenCache {
    * before this one: `isEnded` asks whether this one is.
    */
   watch({ deviceNo, tokenHash }: Pick<TokenOwner, 'deviceNo' | 'tokenHash'>): SessionWatch {
-    const controller = new AbortController();
+    const signal = new EndSignal();
     const watchers = this.#watching.get(deviceNo) ?? new Set();
-    this.#watching.set(deviceNo, watchers.add(controller));
+    this.#watching.set(deviceNo, watchers.add(signal));
     const stop = () => {
-      if (watchers.delete(controller) && watchers.size === 0) this.#watching.delete(deviceNo);
+      if (watchers.delete(signal) && watchers.size === 0) this.#watching.delete(deviceNo);
     };
-    const isEnded = async () => controller.signal.aborted && !(await this.#isKnown(tokenHash));
-    return { signal: controller.signal, isEnded, stop };
+    const isEnded = async () => signal.isOver && !(await this.#isKnown(tokenHash));
+    return { signal, isEnded, stop };
   }
 
   close(): void {
@@ -180,7 +181,7 @@ export class TokenCache {
   #drop(deviceNos: ReadonlySet<number>): void {
     this.#epoch += 1;
     for (const [key, { owner }] of this.#entries) if (deviceNos.has(owner.deviceNo)) this.#entries.delete(key);
-    for (const deviceNo of deviceNos) for (const watcher of this.#watching.get(deviceNo) ?? []) watcher.abort();
+    for (const deviceNo of deviceNos) for (const watcher of this.#watching.get(deviceNo) ?? []) watcher.end();
   }
 
   #dropAll(): void {

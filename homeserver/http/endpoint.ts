@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { JsonText } from '../sync/json-text.ts';
 import type { LargeRead } from '../sync/large-reads.ts';
+import type { EndSignal } from '../end-signal.ts';
 import type { UserId } from '../room/identifiers.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -44,7 +45,7 @@ export interface EndpointRequest<
   /** The caller's network address, with trusted proxies taken off. */
   address: string;
   /** Fires when the client hangs up or the server drains: long polls must answer at once. */
-  signal: AbortSignal;
+  signal: EndSignal;
   /** The part of this request in what all large answers may take together. */
   large: LargeRead;
 }

@@ -1,17 +1,15 @@
 import type { ServerResponse } from 'node:http';
+import { EndSignal } from '../end-signal.ts';
 import { MatrixError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 
 /** Most requests under way at once, long polls included: each holds a few kB, so this is some tens of MB. */
 const MAX_OPEN = 10_000;
 
-/** Nobody looks at the reason; without one an exception with its stack would be made for each long poll. */
-const OVER = 'over';
-
 /** Counts the requests under way and ends the waiting ones when the server drains. */
 export class OpenRequests {
   readonly #metrics: Metrics;
-  readonly #waiting = new Set<AbortController>();
+  readonly #waiting = new Set<EndSignal>();
   readonly #whenIdle = new Set<() => void>();
   #draining = false;
   #open = 0;
@@ -42,21 +40,21 @@ export class OpenRequests {
   }
 
   /** Fires when the client hangs up or the server drains. */
-  signalFor(response: ServerResponse): AbortSignal {
-    const controller = new AbortController();
-    if (this.#draining || response.closed) controller.abort(OVER);
-    this.#waiting.add(controller);
+  signalFor(response: ServerResponse): EndSignal {
+    const signal = new EndSignal();
+    if (this.#draining || response.closed) signal.end();
+    this.#waiting.add(signal);
     response.once('close', () => {
-      this.#waiting.delete(controller);
-      controller.abort(OVER);
+      this.#waiting.delete(signal);
+      signal.end();
     });
-    return controller.signal;
+    return signal;
   }
 
   /** From now on nothing waits: long polls under way and to come answer at once. */
   stopWaiting(): void {
     this.#draining = true;
-    for (const controller of this.#waiting) controller.abort(OVER);
+    for (const signal of this.#waiting) signal.end();
   }
 
   /** Resolves with true when no request is under way, or with false after `timeoutMs`. */

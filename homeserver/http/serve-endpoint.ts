@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { EndSignal } from '../end-signal.ts';
 import { MatrixError } from '../errors.ts';
 import { LargeRead } from '../sync/large-reads.ts';
 import { sendJson } from './answer-error.ts';
@@ -40,7 +41,7 @@ class ParsedRequest implements AnyRequest {
   readonly address: string;
   readonly #reply: FastifyReply;
   readonly #context: ServingContext;
-  #signal: AbortSignal | undefined;
+  #signal: EndSignal | undefined;
   #large: LargeRead | undefined;
 
   constructor(endpoint: AnyEndpoint, request: FastifyRequest, reply: FastifyReply, context: ServingContext) {
@@ -53,7 +54,7 @@ class ParsedRequest implements AnyRequest {
     this.#context = context;
   }
 
-  get signal(): AbortSignal {
+  get signal(): EndSignal {
     this.#signal ??= this.#context.open.signalFor(this.#reply.raw);
     return this.#signal;
   }

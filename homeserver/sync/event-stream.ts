@@ -1,3 +1,4 @@
+import type { EndSignal } from '../end-signal.ts';
 import { MatrixError } from '../errors.ts';
 import { selectJoinedRooms } from '../storage/sync-reads/select-previews.ts';
 import type { JoinedRoomRow } from '../storage/sync-reads/select-previews.ts';
@@ -34,7 +35,7 @@ export async function readEventStream(
   ctx: SyncContext,
   request: StreamRequest,
   timeoutMs: number,
-  signal: AbortSignal,
+  signals: readonly EndSignal[],
 ): Promise<string> {
   const deadline = performance.now() + timeoutMs;
   if ((request.from ?? 0) > ctx.store.feed.seen) await ctx.store.feed.catchUp();
@@ -43,7 +44,7 @@ export async function readEventStream(
     const look = await lookFrom(ctx, request, from);
     const leftMs = deadline - performance.now();
     if (look.events.length > 0 || leftMs <= 0) return answer(from, look);
-    const reason = await ctx.sync.notifier.wait(look.interest, look.seen, leftMs, signal);
+    const reason = await ctx.sync.notifier.wait(look.interest, look.seen, leftMs, signals);
     if (reason !== 'woken') return answer(from, look);
   }
 }

@@ -1,4 +1,4 @@
-import type { CompiledPushRules } from '../room/push-evaluator.ts';
+import type { CompiledPushRules, PushVerdict } from '../room/push-evaluator.ts';
 import type { PushRuleset } from '../room/push-rules.ts';
 
 /** A user's push rules as they stand. */
@@ -9,6 +9,8 @@ export class LoadedPushRules {
   readonly compiled: CompiledPushRules;
   /** Memory that they take, about. */
   readonly bytes: number;
+  /** What they said of kinds of events; see `judgeEvents`. */
+  readonly judged = new Map<string, PushVerdict | undefined>();
   #text: string | undefined;
 
   constructor(rules: Pick<LoadedPushRules, 'position' | 'ruleset' | 'compiled' | 'bytes'>) {

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../end-signal.ts';
 import { MatrixError } from '../errors.ts';
 import type { BoundedCache } from '../bounded-cache.ts';
 import type { Store } from '../storage/store.ts';
@@ -86,11 +87,11 @@ export class Notifier {
   }
 
   /**
-   * Waits until something of interest is committed after `position`, or `timeoutMs` passes, or `signal` fires.
+   * Waits until something of interest is committed after `position`, or `timeoutMs` passes, or one of `signals` says that it is over.
    * Errors: M_LIMIT_EXCEEDED when this replica holds as many polls as it may.
    */
-  wait(interest: Interest, position: number, timeoutMs: number, signal: AbortSignal): Promise<WakeReason> {
-    if (signal.aborted || this.#closed) return Promise.resolve('aborted');
+  wait(interest: Interest, position: number, timeoutMs: number, signals: readonly EndSignal[]): Promise<WakeReason> {
+    if (this.#closed || signals.some((signal) => signal.isOver)) return Promise.resolve('aborted');
     if (this.#recent.mayConcern(interest, position)) return Promise.resolve('woken');
     if (this.#waiting >= MAX_WAITERS || this.#roomEntries > MAX_ROOM_ENTRIES) {
       throw new MatrixError('M_LIMIT_EXCEEDED', undefined, {
@@ -103,14 +104,14 @@ export class Notifier {
         interest,
         end: (reason) => {
           clearTimeout(timer);
-          signal.removeEventListener('abort', onAbort);
+          for (const remove of removals) remove();
           this.#forget(waiter);
           resolve(reason);
         },
       };
-      const onAbort = () => waiter.end('aborted');
+      const onEnd = () => waiter.end('aborted');
+      const removals = signals.map((signal) => signal.onEnd(onEnd));
       const timer = setTimeout(() => waiter.end('timeout'), timeoutMs);
-      signal.addEventListener('abort', onAbort, { once: true });
       this.#register(waiter);
     });
   }

@@ -13,6 +13,9 @@ import { findNaming } from './text-mentions.ts';
 /** Events whose JSON is in memory at once: 200 of the usual size are 200 kB, of the largest 13 MB. */
 const LOOKED_INTO_AT_ONCE = 200;
 
+/** Kinds of events of which a user's rules keep what they said: about those who write most in the rooms that are busiest. */
+const JUDGED_KINDS = 16;
+
 const MENTIONS_ROOM = ['content', 'm.mentions', 'room'];
 
 /** Events to judge. */
@@ -77,20 +80,25 @@ function isNoise({ type, flags }: Pick<PushCandidate, 'type' | 'flags'>): boolea
 }
 
 /** Judges by type, sender and room, each combination once. */
-function plainJudge({ compiled }: LoadedPushRules) {
-  const known = new Map<string, PushVerdict | undefined>();
+function plainJudge({ compiled, judged }: LoadedPushRules) {
   return (candidate: PushCandidate): PushVerdict | undefined => {
     const { room, type, sender } = candidate;
     const isSuppressed = isNoise(candidate);
-    const key = `${room.roomId} ${sender} ${isSuppressed ? 'noise' : ''} ${type}`;
-    if (known.has(key)) return known.get(key);
+    const key = `${room.roomId} ${room.joined} ${sender} ${isSuppressed ? 'noise' : ''} ${type}`;
+    if (judged.has(key)) return judged.get(key);
     // A notice and an edit are judged alike: rules of the user's own that would tell them apart look into every event.
     const content: JsonObject = isSuppressed ? { msgtype: 'm.notice' } : {};
     const event = { type, sender, room_id: room.roomId, content };
     const verdict = compiled.judge({ event, context: { ...NO_FACTS, memberCount: room.joined } });
-    known.set(key, verdict);
+    keep(judged, key, verdict);
     return verdict;
   };
+}
+
+function keep(judged: LoadedPushRules['judged'], key: string, verdict: PushVerdict | undefined): void {
+  const [oldest] = judged.keys();
+  if (judged.size >= JUDGED_KINDS && oldest !== undefined) judged.delete(oldest);
+  judged.set(key, verdict);
 }
 
 interface Unseen {

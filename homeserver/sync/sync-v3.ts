@@ -1,3 +1,4 @@
+import type { EndSignal } from '../end-signal.ts';
 import { buildSync } from './build-sync.ts';
 import type { SyncParts, VolatileNews } from './build-sync.ts';
 import type { SyncContext } from './context.ts';
@@ -13,14 +14,14 @@ import type { TypingRoomUsers } from './typing.ts';
 
 /**
  * Answers `/sync` as JSON text: at once when there is news, else after waiting up to `timeoutMs` for some. While nothing
- * concerns the reader no query runs. `signal` is asked for when there is something to wait for.
+ * concerns the reader no query runs. `signals` are asked for when there is something to wait for.
  * Spec: client-server API, "Syncing" (v1.19).
  */
 export async function syncV3(
   ctx: SyncContext,
   request: SyncRequest,
   timeoutMs: number,
-  signal: () => AbortSignal,
+  signals: () => readonly EndSignal[],
 ): Promise<JsonText> {
   const { since } = request;
   if (since === undefined || request.fullState) return (await lookOnce(ctx, request)).text;
@@ -32,7 +33,7 @@ export async function syncV3(
   const still = timeoutMs > 0 ? stillAnswer(ctx, request, since) : undefined;
   let answer = still ?? (await lookOnce(ctx, request));
   while (!answer.hasNews) {
-    const reason = await waitForNews(ctx, answer, deadline - performance.now(), signal);
+    const reason = await waitForNews(ctx, answer, deadline - performance.now(), signals);
     if (reason !== 'woken') break;
     answer = volatileAnswer(ctx, request, answer) ?? (await lookOnce(ctx, request));
   }
@@ -54,14 +55,19 @@ interface Answer extends Look {
   readonly hasNews: boolean;
 }
 
-function waitForNews(ctx: SyncContext, answer: Answer, leftMs: number, signal: () => AbortSignal): Promise<WakeReason> {
+function waitForNews(
+  ctx: SyncContext,
+  answer: Answer,
+  leftMs: number,
+  signals: () => readonly EndSignal[],
+): Promise<WakeReason> {
   const { notifier, typing, presence } = ctx.sync;
   if (leftMs <= 0) return Promise.resolve('timeout');
   // What changed since the look would wake nobody any more.
   const { interest, serial } = answer;
   if (typing.hasChangedSince(interest.rooms, serial)) return Promise.resolve('woken');
   if (presence?.feed.hasChangedSince(interest, serial) === true) return Promise.resolve('woken');
-  return notifier.wait(interest, answer.position, leftMs, signal());
+  return notifier.wait(interest, answer.position, leftMs, signals());
 }
 
 /** The answer, if memory alone can tell that nothing has been committed since the token. */

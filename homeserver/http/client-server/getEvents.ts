@@ -35,7 +35,7 @@ export const getEvents = endpoint({
     const session = app.tokens.watch(reader);
     try {
       const asked = { reader, from: from?.position, roomId: query.room_id };
-      const text = await readEventStream(app, asked, timeoutMs, AbortSignal.any([request.signal, session.signal]));
+      const text = await readEventStream(app, asked, timeoutMs, [request.signal, session.signal]);
       if (await session.isEnded()) throw new MatrixError('M_UNKNOWN_TOKEN');
       return new RawJson(text);
     } finally {

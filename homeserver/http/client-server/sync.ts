@@ -40,8 +40,7 @@ export const sync = endpoint({
     if (setPresence !== 'offline') app.sync.presence?.writer.noteSync(requester, setPresence, timeoutMs);
     const session = app.tokens.watch(requester);
     try {
-      const signal = () => AbortSignal.any([request.signal, session.signal]);
-      const text = await syncV3(app, asked, timeoutMs, signal);
+      const text = await syncV3(app, asked, timeoutMs, () => [request.signal, session.signal]);
       // A session that was ended meanwhile, by a new password perhaps, gets nothing more.
       if (await session.isEnded()) throw new MatrixError('M_UNKNOWN_TOKEN');
       return new RawJson(text);
