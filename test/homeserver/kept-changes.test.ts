@@ -111,15 +111,20 @@ function positionOf(token: string): number {
 }
 
 test('a reader who does not wait is told at once of what another replica has acknowledged', async () => {
-  const [alice, bob] = clients as [RoomClient, RoomClient];
+  const [alice, bob, carol] = clients as [RoomClient, RoomClient, RoomClient];
   const roomId = await alice.at(1).createRoom({ preset: 'public_chat' });
-  await bob.at(1).join(roomId);
-  const reader = new SyncReader(server, bob);
-  await reader.next({ replica: 0 });
+  const [first, second] = [new SyncReader(server, bob), new SyncReader(server, carol)];
+  for (const { client } of [first, second]) await client.at(1).join(roomId);
+  const told = async (reader: SyncReader) =>
+    bodiesOf((await reader.next({ replica: 0 })).rooms.join[roomId]?.timeline.events ?? []);
+  for (const reader of [first, second]) await told(reader);
   for (let i = 0; i < 10; i += 1) {
-    await alice.at(1).send(roomId, `message ${i}`);
-    const answer = await reader.next({ replica: 0 });
-    expect(bodiesOf(answer.rooms.join[roomId]?.timeline.events ?? [])).toEqual([`message ${i}`]);
+    await alice.at(0).send(roomId, `known ${i}`);
+    expect(await told(first)).toEqual([`known ${i}`]);
+    // What the other one was told is not all that there is by now.
+    await alice.at(1).send(roomId, `news ${i}`);
+    expect(await told(second)).toEqual([`known ${i}`, `news ${i}`]);
+    expect(await told(first)).toEqual([`news ${i}`]);
   }
 });
 
