@@ -96,3 +96,28 @@ test('a process that died keeps the others asking: it may come to life again', a
     values ('dead', '', 1, 0, 0, 'dead')`);
   await waitFor(async () => !(await asksNobody(store)), { what: 'the replica to see that it is not alone' });
 });
+
+test('who is alone tells nobody of what it writes, and whoever has come since is told', async () => {
+  const client = await database.connect();
+  const heard: (string | undefined)[] = [];
+  client.on('notification', ({ payload }) => heard.push(payload));
+  await client.query('listen commits');
+  const first = await open();
+  const isQuiet = async (): Promise<boolean> => {
+    await becomesAlone(first);
+    heard.length = 0;
+    // Whoever is told of the first of them is told before the last is written.
+    for (let i = 0; i < 3; i += 1) await write(first);
+    await client.query(`notify commits, 'end'`);
+    await waitFor(() => heard.includes('end'), { what: 'what was sent before to arrive' });
+    return heard.length === 1;
+  };
+  // On a busy machine a look may be late, and then somebody else may be there.
+  await waitFor(isQuiet, { what: 'a write that nobody is told of' });
+  const second = await open();
+  await waitFor(async () => !(await asksNobody(first)), { what: 'the first to know of the second' });
+  heard.length = 0;
+  const { lastPosition } = await write(first);
+  await waitFor(() => heard.length > 0, { what: 'the write to be told' });
+  await waitFor(() => second.feed.seen >= lastPosition, { what: 'the second to know of the write' });
+});
