@@ -10,7 +10,7 @@ import { collectProcessMetrics } from '../metrics.ts';
 import { checkPlaces } from './check-places.ts';
 import type { Command } from './command.ts';
 import { exitCodeOf, messageOf } from './exit-code-of.ts';
-import { limitGarbage } from './limit-garbage.ts';
+import { giveBackMemory, limitGarbage } from './limit-garbage.ts';
 import { startReplica } from './start-replica.ts';
 import type { Replica } from './start-replica.ts';
 
@@ -34,6 +34,7 @@ Ends with 0 after SIGTERM or Ctrl-C, 10 configuration invalid, 11 schema too old
 `,
   run: async (args) => {
     limitGarbage();
+    giveBackMemory();
     const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
     const file = values.config ?? defaultConfigFile();
     const config = await loadConfig(file);

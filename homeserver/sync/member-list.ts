@@ -4,7 +4,7 @@ import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import { eventContentJson, eventHeadJson, withUnsigned } from './client-event.ts';
 import type { GivenWith } from './client-event.ts';
 import { jsonMembers, jsonString } from './json-members.ts';
-import { flat, isFresh } from './shared-row.ts';
+import { flat, heldBytes, isFresh } from './shared-row.ts';
 import type { Standing } from './standing.ts';
 import { storedEvent } from './stored-event.ts';
 import type { GivenList } from './sync-state.ts';
@@ -33,7 +33,7 @@ export class MemberList implements GivenList {
     const { roomId, originServerTs, redaction } = event;
     const head = flat(eventHeadJson(event));
     this.#members.push({ head, rest: { roomId, originServerTs, ...(redaction !== undefined && { redaction }) } });
-    this.#bytes += 300 + roomId.length + 2 * (head.length + (redaction?.because?.json.length ?? 0));
+    this.#bytes += 300 + roomId.length + 2 * (heldBytes(head) + heldBytes(redaction?.because?.json ?? ''));
   }
 
   /** One that was made within a second is given again. */

@@ -58,8 +58,14 @@ export function isFresh(madeAt: number, now: number): boolean {
 
 /** About the bytes of memory that it takes. */
 export function weightOf(row: TimelineRow): number {
-  const own = 900 + row.json.length + (row.because_json?.length ?? 0);
-  return isShared(row) ? own + row.head.length + (row.replaced === undefined ? 0 : weightOf(row.replaced)) : own;
+  const own = 900 + heldBytes(row.json) + heldBytes(row.because_json ?? '');
+  return isShared(row) ? own + heldBytes(row.head) + (row.replaced === undefined ? 0 : weightOf(row.replaced)) : own;
+}
+
+/** What a text takes in memory: two bytes for each of its characters as soon as one of them needs them. */
+export function heldBytes(text: string): number {
+  // Latin letters with accents are counted as if they did: to tell them apart would cost more than it is worth.
+  return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length;
 }
 
 /** A text put together of parts holds on to all that the parts were cut from, until it is written out as one. */

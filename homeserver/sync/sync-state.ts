@@ -100,8 +100,8 @@ const FILTERS = 1000;
 const PUSH_RULES = 1000;
 /** Filters and push rules may have some 100 kB each, as their users wish. */
 const MAX_CHOSEN_BYTES = 8_000_000;
-/** A page of 20 events has about 40 kB. */
-const MAX_PAGE_BYTES = 6_000_000;
+/** A page of 20 events has about 40 kB: those of an account in 500 rooms are kept. */
+const MAX_PAGE_BYTES = 32_000_000;
 /** A list of 10,000 members has about 10 MB, the answer included. */
 const MAX_LIST_BYTES = 12_000_000;
 /** A state of 50 events has about 120 kB, one of 10,000 members 24 MB, the text included. */

@@ -1,6 +1,6 @@
 import { withUnsigned } from './client-event.ts';
 import type { JsonPiece } from './json-text.ts';
-import { isFresh, weightOf } from './shared-row.ts';
+import { heldBytes, isFresh, weightOf } from './shared-row.ts';
 import type { SharedRow } from './shared-row.ts';
 import type { Standing } from './standing.ts';
 import { storedEvent } from './stored-event.ts';
@@ -34,6 +34,6 @@ export class WholeState {
 
   /** About the bytes of memory that it takes, the text included. */
   get bytes(): number {
-    return this.rows.reduce((sum, row) => sum + weightOf(row) + row.head.length + 100, 0);
+    return this.rows.reduce((sum, row) => sum + weightOf(row) + heldBytes(row.head) + 100, 0);
   }
 }
