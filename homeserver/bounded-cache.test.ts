@@ -14,6 +14,17 @@ test('what was unused for longest goes first when there are too many entries', (
   expect(cache.figures()).toEqual({ entries: 2, bytes: 4, hits: 3, misses: 1 });
 });
 
+test('in a large cache what is used stays too, and what is not used goes in time', () => {
+  const cache = open({ entries: 100 });
+  for (let n = 0; n < 1000; n += 1) {
+    cache.set(`new ${n}`, '1');
+    if (n === 0) cache.set('used', '1');
+    expect(cache.get('used')).toBe('1');
+  }
+  expect(cache.get('new 880')).toBeUndefined();
+  expect(cache.get('new 910')).toBe('1');
+});
+
 test('so many go that the rest is light enough, and what is too heavy by itself is not kept', () => {
   const cache = open({ entries: 10, bytes: 10 });
   for (const key of ['a', 'b', 'c']) cache.set(key, '12');

@@ -9,10 +9,20 @@ export interface CacheBound<K, V> {
   readonly weigh: (key: K, value: V) => number;
 }
 
-/** A map that forgets what was unused for longest once it holds more than it may, and counts what it was good for. */
+interface Entry<V> {
+  readonly value: V;
+  /** How many entries had been set when it was last moved to the end of the map. */
+  movedAt: number;
+}
+
+/**
+ * A map that forgets what was unused for longest once it holds more than it may, and counts what it was good for. How long is known
+ * to an eighth of its entries: to move an entry at each use costs more than to find it.
+ */
 export class BoundedCache<K, V extends NonNullable<unknown>> {
   readonly #bound: CacheBound<K, V>;
-  readonly #entries = new Map<K, V>();
+  readonly #entries = new Map<K, Entry<V>>();
+  #sets = 0;
   #bytes = 0;
   #hits = 0;
   #misses = 0;
@@ -26,21 +36,27 @@ export class BoundedCache<K, V extends NonNullable<unknown>> {
   }
 
   get(key: K): V | undefined {
-    const value = this.#entries.get(key);
-    if (value === undefined) {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
       this.#misses += 1;
       return undefined;
     }
     this.#hits += 1;
-    // Last in the map is last used.
+    if (this.#sets - entry.movedAt >= this.#entries.size >> 3) this.#moveToEnd(key, entry);
+    return entry.value;
+  }
+
+  /** Last in the map is last used. */
+  #moveToEnd(key: K, entry: Entry<V>): void {
     this.#entries.delete(key);
-    this.#entries.set(key, value);
-    return value;
+    this.#entries.set(key, entry);
+    entry.movedAt = this.#sets;
   }
 
   set(key: K, value: V): void {
     this.delete(key);
-    this.#entries.set(key, value);
+    this.#sets += 1;
+    this.#entries.set(key, { value, movedAt: this.#sets });
     this.#bytes += this.#bound.weigh(key, value);
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#bound.entries && this.#bytes <= (this.#bound.bytes ?? Infinity)) return;
@@ -49,10 +65,10 @@ export class BoundedCache<K, V extends NonNullable<unknown>> {
   }
 
   delete(key: K): void {
-    const value = this.#entries.get(key);
-    if (value === undefined) return;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
     this.#entries.delete(key);
-    this.#bytes -= this.#bound.weigh(key, value);
+    this.#bytes -= this.#bound.weigh(key, entry.value);
   }
 
   clear(): void {

@@ -42,7 +42,12 @@ export async function openSession(
   // A device has one token: the specification invalidates the one before when a device logs in again.
   const revoked = await deleteTokensOfDevices(db, [deviceNo]);
   const accessToken = newAccessToken();
-  await insertAccessToken(db, { tokenHash: hashToken(accessToken), deviceNo, userNo, createdAt: now });
+  await insertAccessToken(db, {
+    tokenHash: Buffer.from(hashToken(accessToken), 'hex'),
+    deviceNo,
+    userNo,
+    createdAt: now,
+  });
   return { session: { userId, deviceId, accessToken }, revoked };
 }
 

@@ -45,7 +45,6 @@ interface Entry {
 }
 
 interface Waiting {
-  hash: Buffer;
   promise: Promise<TokenOwner | undefined>;
   resolve(owner: TokenOwner | undefined): void;
   reject(error: unknown): void;
@@ -89,19 +88,18 @@ export class TokenCache {
 
   /** The owner of a token, at once if it was looked up within a second; undefined when it is unknown, revoked or expired. */
   ownerOf(token: string): TokenOwner | Promise<TokenOwner | undefined> {
-    const hash = hashToken(token);
-    const key = hash.toString('hex');
+    const key = hashToken(token);
     const entry = this.#entries.get(key);
     if (entry !== undefined && performance.now() - entry.at < FRESH_MS) {
       this.#hits += 1;
       return entry.owner;
     }
     this.#misses += 1;
-    return this.#waiting.get(key)?.promise ?? this.#lookUp(key, hash);
+    return this.#waiting.get(key)?.promise ?? this.#lookUp(key);
   }
 
-  #lookUp(key: string, hash: Buffer): Promise<TokenOwner | undefined> {
-    const waiting = { hash, ...Promise.withResolvers<TokenOwner | undefined>() };
+  #lookUp(key: string): Promise<TokenOwner | undefined> {
+    const waiting = Promise.withResolvers<TokenOwner | undefined>();
     this.#waiting.set(key, waiting);
     if (!this.#asking) background(this.#askAll(), this.#log, 'look up access tokens');
     return waiting.promise;
@@ -155,7 +153,7 @@ export class TokenCache {
     for (const [key] of batch) this.#waiting.delete(key);
     const [at, epoch] = [performance.now(), this.#epoch];
     try {
-      const hashes = batch.map(([, waiting]) => waiting.hash);
+      const hashes = batch.map(([key]) => Buffer.from(key, 'hex'));
       const rows = await selectTokenOwners(this.#store.db, hashes, Date.now());
       const found = new Map(rows.map((row) => [row.token_hash, toOwner(row)]));
       for (const [key, waiting] of batch)

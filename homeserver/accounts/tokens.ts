@@ -8,8 +8,9 @@ export function newAccessToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-export function hashToken(token: string): Buffer {
-  return hash('sha256', token, 'buffer');
+/** As hex: a buffer costs five times as much as the hash itself. */
+export function hashToken(token: string): string {
+  return hash('sha256', token, 'hex');
 }
 
 export function newDeviceId(): string {

@@ -68,9 +68,13 @@ export function events(texts: readonly string[]): string {
   return `{"events":${list(texts)}}`;
 }
 
+// Texts are put together by `+`, which copies nothing until the answer is sent: joined, an answer of 50 rooms was copied five times.
+
 /** An object from keys and JSON texts. */
 export function object(members: Iterable<readonly [string, string]>): string {
-  return `{${[...members].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`;
+  let text = '';
+  for (const [key, value] of members) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${value}`;
+  return `{${text}}`;
 }
 
 /** The same of members that may be in pieces. */
@@ -82,5 +86,7 @@ export function objectOf(members: readonly (readonly [string, JsonText])[]): Jso
 }
 
 function list(texts: readonly string[]): string {
-  return `[${texts.join(',')}]`;
+  let text = '';
+  for (const [i, one] of texts.entries()) text += i === 0 ? one : `,${one}`;
+  return `[${text}]`;
 }

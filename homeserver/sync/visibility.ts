@@ -118,17 +118,22 @@ async function loadUnclear(
     wanted,
     (snapshot) => followed.get(snapshot) ?? membershipAt.get(memberKey(session, snapshot)),
   );
+  const isKnown = (snapshot: number) =>
+    visibility.get(snapshot) !== undefined && membership.get(snapshot) !== undefined;
+  const unknown = wanted.filter((snapshot) => !isKnown(snapshot));
   await loadMissing(session, { visibility, membership }, standings);
   for (const snapshot of wanted) {
     const setting = visibility.get(snapshot) ?? NONE;
     const member = membership.get(snapshot) ?? NONE;
-    visibilityAt.set(String(snapshot), setting);
-    membershipAt.set(memberKey(session, snapshot), member);
     const view = {
       visibility: historyVisibilityOf({ history_visibility: setting }),
       membership: member === NONE ? undefined : member,
     };
     session.views.set(snapshot, view);
+  }
+  for (const snapshot of unknown) {
+    visibilityAt.set(String(snapshot), visibility.get(snapshot) ?? NONE);
+    membershipAt.set(memberKey(session, snapshot), membership.get(snapshot) ?? NONE);
   }
 }
 
