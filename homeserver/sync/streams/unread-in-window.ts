@@ -36,14 +36,38 @@ export function unreadInWindow({ row, low, window }: ToldRoom, remembered: Remem
   if (before === undefined || before.countedTo < Math.max(row.reads_position, changedAt)) return undefined;
   if ((window.limited ? window.start : low).anchor > before.countedTo) return undefined;
   const rows = window.scanned.filter((event) => event.position > before.countedTo);
-  const events = rows.map((event) => (event.type_no === redaction ? undefined : uncounted(event)));
-  const known = events.filter((event) => event !== undefined);
-  if (known.length < events.length) return undefined;
+  if (rows.some((event) => event.type_no === redaction)) return undefined;
+  const events = countable(rows);
+  if (events === undefined) return undefined;
   const { room_no, room_id, version, joined, last_position, event_no, position } = row;
   const from = before.countedTo;
   const counted = { marks: {}, counted_to: from, counts: null, uncounted_from: from };
   const room = { room_no, room_id, version, joined, last_position, event_no, position };
-  return { ...room, ...counted, events: new CountableEvents(known) };
+  return { ...room, ...counted, events };
+}
+
+/** Events in a row, sorted; undefined where one needs a look at others. */
+interface Sorted {
+  readonly last: TimelineRow | undefined;
+  readonly count: number;
+  readonly events: CountableEvents | undefined;
+}
+
+/** By the first of them: readers who are told of the same events share their rows. */
+const sorted = new WeakMap<TimelineRow, Sorted>();
+
+function countable(rows: readonly TimelineRow[]): CountableEvents | undefined {
+  const [first] = rows;
+  if (first === undefined) return new CountableEvents([]);
+  const before = sorted.get(first);
+  if (before?.count === rows.length && before.last === rows.at(-1)) return before.events;
+  const known = rows.flatMap((row) => {
+    const event = uncounted(row);
+    return event === undefined ? [] : [event];
+  });
+  const events = known.length < rows.length ? undefined : new CountableEvents(known);
+  sorted.set(first, { last: rows.at(-1), count: rows.length, events });
+  return events;
 }
 
 function uncounted(row: TimelineRow): UncountedEvent | undefined {
