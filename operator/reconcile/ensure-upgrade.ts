@@ -99,7 +99,8 @@ async function runAndWait(
   if (jobsInput !== undefined) await runJob(ctx, jobsInput, job);
   const progress = job.kind === 'preflight' ? undefined : migrationProgress(decision);
   const where = progress === undefined ? '' : `, ${progress.percent} %`;
-  const state = job.state === 'none' || job.isStale ? 'is being started' : `is running${where}`;
+  // One that was made just now counts as running: a status that says so a moment later would tell nobody anything.
+  const state = job.isStale ? 'is being started' : `is running${where}`;
   return waiting('Migrating', `plan ${plan.id} to ${plan.to}: Job ${job.name} ${state}`, JOB_LOOK_MS);
 }
 

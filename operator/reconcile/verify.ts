@@ -37,6 +37,7 @@ export function verify(ctx: StepContext, input: VerifyInput): StepResult<undefin
 
 function rolloutMessage(deployment: DeploymentCopy, replicas: number): string {
   const { updatedReplicas, readyReplicas, observedGeneration, generation = 0 } = deployment;
-  if (observedGeneration < generation) return 'Kubernetes has not taken up the change of the Deployment yet';
-  return `${updatedReplicas} of ${replicas} replicas are new, ${readyReplicas} ready`;
+  // Until the change is taken up, the counts are of the pods before it.
+  const newReplicas = observedGeneration < generation ? 0 : updatedReplicas;
+  return `${newReplicas} of ${replicas} replicas are new, ${readyReplicas} ready`;
 }

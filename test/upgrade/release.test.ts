@@ -169,6 +169,8 @@ test('afterwards each object is the one from before, by the same hands, and none
   expect(settled(children)).toEqual(settled(before.children));
   const strangers = children.filter(({ owners }) => owners.some((uid) => uid !== metadata.uid));
   expect(strangers).toEqual([]);
+  // The old pods do not count as new ones.
+  expect(ready.said.find((line) => line.includes('replicas are new'))).toMatch(/^False Rolling: [01] of 2 /);
   // Not Ready from the commit until the version is reached, and not once more.
   const serving = (version: string) => `True Serving: 2/2 replicas serve ${version}`;
   expect(ready.said.filter((line) => !/^False (Migrating|Rolling|Verifying): /.test(line))).toEqual([
