@@ -59,6 +59,11 @@ class ParsedRequest implements AnyRequest {
     return this.#signal;
   }
 
+  /** Nothing is read for it any more. */
+  leaveOff(): void {
+    this.#large?.leaveOff();
+  }
+
   get large(): LargeRead {
     const { raw } = this.#reply;
     this.#large ??= new LargeRead(this.#context.app.sync.largeReads, this.requester?.userNo ?? 0, (over) => {
@@ -81,7 +86,7 @@ function readBody(request: FastifyRequest): unknown {
 export function serveEndpoint(server: FastifyInstance, endpoint: AnyEndpoint, context: ServingContext): void {
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const parsed = new ParsedRequest(endpoint, request, reply, context);
-    const answer = await endpoint.handle(context.app, parsed);
+    const answer = await handled(endpoint, context.app, parsed);
     if (endpoint.showsActivity === true && parsed.requester !== undefined) noteActivity(context.app, parsed.requester);
     return sendAnswer(reply, answer, () => parsed.large);
   };
@@ -108,6 +113,14 @@ export function serveEndpoint(server: FastifyInstance, endpoint: AnyEndpoint, co
   const config = { operationId: endpoint.operationId };
   for (const url of [endpoint.path, ...(endpoint.aliases ?? [])]) {
     server.route({ method: endpoint.method, url, handler, onRequest, config });
+  }
+}
+
+async function handled(endpoint: AnyEndpoint, app: App, parsed: ParsedRequest): Promise<unknown> {
+  try {
+    return await endpoint.handle(app, parsed);
+  } finally {
+    parsed.leaveOff();
   }
 }
 

@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
 import { LargeRead, LargeReads } from './large-reads.ts';
 
-/** A request whose end the test decides. */
-function openRead(reads: LargeReads, userNo: number): { read: LargeRead; over: () => void } {
+/** A request whose end the test decides: its reader is gone, or has the answer. */
+function openRead(reads: LargeReads, userNo: number): { read: LargeRead; gone: () => void; over: () => void } {
   const ends: (() => void)[] = [];
   const read = new LargeRead(reads, userNo, (end) => ends.push(end));
-  return { read, over: () => ends.forEach((end) => end()) };
+  const gone = () => {
+    for (const end of ends) end();
+  };
+  const over = () => {
+    read.leaveOff();
+    gone();
+  };
+  return { read, gone, over };
 }
 
 const bound = { bytes: 100, small: 10, waiting: 3, waitMs: 60_000 };
@@ -78,16 +85,19 @@ test('too many that wait, or too long a wait, is 503 with a time to come again',
 
 test('a reader who is gone waits no longer, and holds nothing', async () => {
   const reads = newReads();
-  const [first, gone, last] = [openRead(reads, 1), openRead(reads, 2), openRead(reads, 3)];
+  const [first, second, last] = [openRead(reads, 1), openRead(reads, 2), openRead(reads, 3)];
   await first.read.take(100);
-  const waits = [gone.read.take(100), last.read.take(100)];
-  gone.over();
+  const waits = [second.read.take(100), last.read.take(100)];
+  second.gone();
   await expect(waits[0]).rejects.toMatchObject({ code: 'M_LIMIT_EXCEEDED' });
   first.over();
   await waits[1];
-  // Gone in the moment in which it was let in.
-  last.over();
-  expect(await isOver(waits[1])).toBe(true);
+  // What is made for somebody who is gone takes its memory until it is left off.
+  last.gone();
+  expect(reads.figures()).toEqual({ bytes: 100, waiting: 0 });
+  last.read.leaveOff();
+  expect(reads.figures()).toEqual({ bytes: 0, waiting: 0 });
+  last.read.made(100, []);
   expect(reads.figures()).toEqual({ bytes: 0, waiting: 0 });
 });
 

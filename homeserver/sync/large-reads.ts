@@ -155,6 +155,7 @@ export class LargeRead {
   readonly #onceOver: (over: () => void) => void;
   #place: Place | undefined;
   #isCounted = false;
+  #isMade = false;
   #isOver = false;
   #bytes = 0;
   #shared: readonly Buffer[] = [];
@@ -186,8 +187,16 @@ export class LargeRead {
     return this.#place.passed.then(() => this.#begun(bytes));
   }
 
+  /** Nothing is made any more, whether it was to an end or not: a reader who is gone holds nothing from now on. */
+  leaveOff(): void {
+    if (this.#isMade) return;
+    this.#isMade = true;
+    if (this.#isOver && this.#isCounted) this.#release();
+  }
+
   /** The answer is made: from now on only its own bytes are held, and those that others may be sent as well. */
   made(own: number, shared: readonly Buffer[]): void {
+    this.leaveOff();
     if (this.#isOver) return;
     if (!this.#isCounted) {
       this.#reads.begin(this.#userNo, 0);
@@ -202,8 +211,6 @@ export class LargeRead {
   #begun(bytes: number): void {
     this.#isCounted = true;
     this.#bytes = bytes;
-    // The reader was gone in the moment in which it was let in.
-    if (this.#isOver) this.#release();
   }
 
   #resize(bytes: number): void {
@@ -215,7 +222,8 @@ export class LargeRead {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#place?.leave();
-    if (this.#isCounted) this.#release();
+    // What is being made for somebody who is gone takes what it takes all the same.
+    if (this.#isMade && this.#isCounted) this.#release();
   }
 
   #release(): void {

@@ -3,6 +3,7 @@ import { type BenchWorld, makeWorld } from './support/bench-world.ts';
 import { FIGURES, type Figure } from './support/homeserver-figures.ts';
 import { MatrixClient } from './support/matrix-client.ts';
 import { grow, largeInitialSync } from './support/growth.ts';
+import { largeAnswers } from './support/large-answers.ts';
 import { readCosts } from './support/read-costs.ts';
 import { startOwnHomeserver, type OwnHomeserver } from './support/own-homeserver.ts';
 import { printRows, row, writeRows, type Row } from './support/rows.ts';
@@ -119,8 +120,9 @@ async function measureGrown(own: OwnHomeserver, names: readonly string[], values
     );
   });
   const account = await largeInitialSync(world);
+  const memory = await largeAnswers(own, world);
   small.client.close();
-  return [...rows, ...grown, account];
+  return [...rows, ...grown, account, ...memory];
 }
 
 async function figuresOf(world: BenchWorld, names: readonly string[]): Promise<Map<string, number>> {

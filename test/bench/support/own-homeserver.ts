@@ -20,6 +20,8 @@ export interface OwnHomeserver {
   startSeconds: number;
   /** Resident memory, MB, once what was under way is through: after `settleMs`, 3 s where nothing else is said. */
   memory(settleMs?: number): Promise<number>;
+  /** The most that was resident during the work, MB. */
+  mostMemory(work: () => Promise<unknown>): Promise<number>;
   /** CPU time so far of the process and of PostgreSQL. */
   cpu(): Promise<ServerCpu>;
   /** The database, as its owner reaches it. */
@@ -64,6 +66,7 @@ export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserve
     configFile: config,
     startSeconds,
     memory: (settleMs) => residentMegabytes(pid, settleMs),
+    mostMemory: (work) => mostResident(pid, work),
     cpu: () => cpuTimeOf(pid, database.postmaster ?? 0),
     database: await databaseOf(database.directory),
     stop,
@@ -97,8 +100,19 @@ async function databaseOf(directory: string): Promise<OwnHomeserver['database']>
 
 async function residentMegabytes(pid: number, settleMs = 3000): Promise<number> {
   await pause(settleMs);
+  return megabytesOf(pid, /^VmRSS:\s+(\d+) kB/m);
+}
+
+async function mostResident(pid: number, work: () => Promise<unknown>): Promise<number> {
+  // From here on the kernel looks for the most anew.
+  await writeFile(`/proc/${pid}/clear_refs`, '5');
+  await work();
+  return megabytesOf(pid, /^VmHWM:\s+(\d+) kB/m);
+}
+
+async function megabytesOf(pid: number, line: RegExp): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
+  return (Number(line.exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
 }
 
 async function end(child: ChildProcess): Promise<void> {
