@@ -64,3 +64,22 @@ test('an answer in pieces arrives whole, and counts until it is away', async () 
   expect(most).toBe(400_002 + 7);
   await expect.poll(() => reads.figures().bytes).toBe(0);
 });
+
+test('an answer of several strings arrives whole, and counts only when it is large', async () => {
+  const server = fastify();
+  let counted = 0;
+  const large = () => {
+    counted += 1;
+    return new LargeRead(new LargeReads(), 1, () => undefined);
+  };
+  const text = (length: number) => ['[', `"${'ä'.repeat(length)}"`, ',"\u{1f600}"', ']'];
+  server.get('/*', (request, reply) => sendText(reply, text(Number(request.url.slice(1))), large));
+  onTestFinished(() => server.close());
+  const url = await server.listen({ port: 0, host: '127.0.0.1' });
+  for (const length of [10, 100_000, 200_000]) {
+    const answer = await fetch(`${url}/${length}`);
+    expect(await answer.text()).toBe(text(length).join(''));
+    expect(answer.headers.get('content-length')).toBe(String(Buffer.byteLength(text(length).join(''))));
+  }
+  expect(counted).toBe(1);
+});

@@ -12,3 +12,11 @@ test('bytes stay the bytes that they are, and the strings between them become on
   expect(joined[1]).toBe(bytes);
   expect(piecesOf(bytes)).toEqual([bytes]);
 });
+
+test('strings that are long together stay apart, and lose nothing', () => {
+  const rooms = Array.from({ length: 50 }, (_, n) => `{"room":"${String(n).repeat(4000)}"}`);
+  const joined = joinJson(['[', joinJson(rooms, ','), ']']);
+  expect(piecesOf(joined).length).toBeGreaterThan(1);
+  expect(Math.max(...piecesOf(joined).map((piece) => piece.length))).toBeLessThanOrEqual(65_536);
+  expect(piecesOf(joined).join('')).toBe(`[${rooms.join(',')}]`);
+});
