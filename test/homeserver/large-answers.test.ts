@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
-import { EVENT_BYTES } from '../../homeserver/sync/large-reads.ts';
+import { ALL_LARGE_BYTES, EVENT_BYTES } from '../../homeserver/sync/large-reads.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { newClient, type RoomClient } from '../support/room-client.ts';
 import { roomId as asRoomId, userId } from '../support/room-story.ts';
@@ -8,8 +8,6 @@ import { waitFor } from '../support/wait-for.ts';
 
 /** More than one statement reads. */
 const MEMBERS = 2200;
-/** What large answers may take together. */
-const ALL_ANSWERS = 64_000_000;
 
 let server: TestHomeserver;
 let alice: RoomClient;
@@ -83,7 +81,7 @@ test('many large answers at once stay under what they may take together, small o
   let most = 0;
   const look = setInterval(() => (most = Math.max(most, largeReads.figures().bytes)), 1);
   // As if somebody were slow to take an answer: one more fits beside it.
-  const SLOW = ALL_ANSWERS - 1.5 * MEMBERS * EVENT_BYTES;
+  const SLOW = ALL_LARGE_BYTES - 1.5 * MEMBERS * EVENT_BYTES;
   largeReads.begin(0, SLOW);
   const paths = [inRoom('state'), '/sync', inRoom('members?not_membership=ban')];
   const answers = Array.from({ length: 12 }, (_, i) => read(paths[i % paths.length] ?? ''));
@@ -94,6 +92,6 @@ test('many large answers at once stay under what they may take together, small o
   expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
   clearInterval(look);
   expect(most).toBeGreaterThan(SLOW);
-  expect(most).toBeLessThanOrEqual(ALL_ANSWERS);
+  expect(most).toBeLessThanOrEqual(ALL_LARGE_BYTES);
   await waitFor(() => largeReads.figures().bytes === 0, { what: 'all answers to be sent' });
 });
