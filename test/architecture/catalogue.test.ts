@@ -18,6 +18,17 @@ test('the default of the catalogue is this package; levels and migrations are th
   });
 });
 
+test('lockfile, chart and the table in README have the version of this package', () => {
+  const { default: version } = CATALOGUE;
+  expect(JSON.parse(readFileSync('package-lock.json', 'utf8'))).toMatchObject({
+    version,
+    packages: { '': { version } },
+  });
+  const chart = readFileSync('charts/matrix-operator/Chart.yaml', 'utf8');
+  expect(chart).toContain(`\nversion: ${version}\nappVersion: ${version}\n`);
+  expect(readFileSync('README.md', 'utf8')).toContain(`quickstart.localhost   ${version} `);
+});
+
 test('the previous release is older, known, and lies on the way to this one', () => {
   const { [CATALOGUE.default]: own, [previous.version]: entry } = CATALOGUE.versions;
   expect(compareVersions(previous.version, CATALOGUE.default)).toBeLessThan(0);
