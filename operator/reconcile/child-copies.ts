@@ -102,11 +102,13 @@ function templateMarks({ labels, annotations }: TemplateMetadata): Pick<Deployme
   };
 }
 
-const JobFields = z.object({ status: z.object({ conditions }).prefault({}) });
+const JobFields = z.object({ status: z.object({ conditions, ready: z.int().default(0) }).prefault({}) });
 
 /** What is kept of a Job beside the usual. */
 export interface JobCopy extends ChildCopy {
   readonly state: 'running' | 'complete' | 'failed';
+  /** True while a pod of it runs, and not only waits for a node or its image. */
+  readonly hasPod: boolean;
   /** Why it failed. */
   readonly message: string;
   /** True when it gave up after several tries, or a long wait, that may go better later. */
@@ -136,6 +138,7 @@ export function jobCopy(object: KubeObject): JobCopy {
   return {
     ...childCopy(object, MANAGERS.children),
     state: failed !== undefined ? 'failed' : complete !== undefined ? 'complete' : 'running',
+    hasPod: status.ready > 0,
     ...failureOf(failed),
     completedAt: complete?.lastTransitionTime ?? '',
     inputs: object.metadata.annotations?.[INPUTS_ANNOTATION] ?? '',

@@ -15,6 +15,8 @@ import { jobFailure, runJob, stopOthers } from './upgrade-jobs.ts';
 
 /** How often to look at a Job of an upgrade; it also shows the progress that often. In ms. */
 const JOB_LOOK_MS = 5000;
+/** A Job whose pod does not run makes no progress, and the watch tells when it does: a thousand of them may wait for nodes. */
+const PENDING_LOOK_MS = 60_000;
 /** When a person has to act and nothing tells of it, in ms. */
 const PERSON_LOOK_MS = 300_000;
 
@@ -101,7 +103,8 @@ async function runAndWait(
   const where = progress === undefined ? '' : `, ${progress.percent} %`;
   // One that was made just now counts as running: a status that says so a moment later would tell nobody anything.
   const state = job.isStale ? 'is being started' : `is running${where}`;
-  return waiting('Migrating', `plan ${plan.id} to ${plan.to}: Job ${job.name} ${state}`, JOB_LOOK_MS);
+  const again = job.copy?.hasPod === false && !job.isStale ? PENDING_LOOK_MS : JOB_LOOK_MS;
+  return waiting('Migrating', `plan ${plan.id} to ${plan.to}: Job ${job.name} ${state}`, again);
 }
 
 /** The new version says whether the database is whole; the step that looks at the pods waits for both. */
