@@ -74,7 +74,7 @@ test('a commit of another start of the database server empties every cache', asy
     what: 'the caches to be emptied',
   });
   const full = [...(await read('entries'))].filter(([, entries]) => entries > 0);
-  // The commit itself is the first of the new list.
-  expect(full).toEqual([['recent_commits', 1]]);
+  // The commit itself is the first of the new list. What users did before is written of their presence at any moment.
+  expect(full.filter(([name]) => name !== 'presence_changes')).toEqual([['recent_commits', 1]]);
   await live();
 });
