@@ -10,6 +10,7 @@ import { startProxy } from './support/killing-proxy.ts';
 import { createRealReplicas, type RealReplicas } from './support/real-replicas.ts';
 import { RemoteServer } from './support/remote-server.ts';
 import type { Stage } from './support/stage.ts';
+import { OWN_RELEASE } from './support/test-programs.ts';
 import { applyHomeserver, conditionOf, openStage, readHomeserver, waitCondition, waitReady } from './support/stage.ts';
 
 /** T1 becomes 2 s, T4 4 s. */
@@ -172,7 +173,11 @@ test('a rotation and a revocation, the operator killed after each step, under tr
   timeout: 900_000,
 }, async () => {
   const namespace = await stage.namespace();
-  const operator = await stage.startOperator({ watchNamespaces: [namespace], secretNamespaces: [namespace] });
+  const operator = await stage.startOperator({
+    ...OWN_RELEASE,
+    watchNamespaces: [namespace],
+    secretNamespaces: [namespace],
+  });
   await applyHomeserver(stage, namespace, { replicas: 2, config: CONFIG });
   const replicas = createRealReplicas(stage, namespace);
   try {

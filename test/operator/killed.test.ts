@@ -7,6 +7,7 @@ import { liveUntil } from './support/killed-operator.ts';
 import type { Proxy } from './support/killing-proxy.ts';
 import { startProxy } from './support/killing-proxy.ts';
 import type { Stage } from './support/stage.ts';
+import { OWN_RELEASE } from './support/test-programs.ts';
 import { applyHomeserver, conditionOf, openStage, readHomeserver, waitReady } from './support/stage.ts';
 
 const MAX_LIVES = 60;
@@ -36,7 +37,7 @@ test('killed after every single write it makes, the operator still arrives at th
   timeout: 240_000,
 }, async () => {
   const [whole, killed] = [await stage.namespace(), await stage.namespace()];
-  const operator = await stage.startOperator();
+  const operator = await stage.startOperator(OWN_RELEASE);
   await applyHomeserver(stage, whole, SPEC);
   await waitReady(stage, whole);
   const expected = await endState(stage, whole);

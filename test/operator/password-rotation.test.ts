@@ -13,6 +13,7 @@ import type { Proxy } from './support/killing-proxy.ts';
 import { startProxy } from './support/killing-proxy.ts';
 import { PodPlayer } from './support/pod-player.ts';
 import type { Stage } from './support/stage.ts';
+import { OWN_RELEASE } from './support/test-programs.ts';
 import { applyHomeserver, conditionOf, openStage, readHomeserver, waitReady, writeSecret } from './support/stage.ts';
 
 let stage: Stage;
@@ -120,7 +121,11 @@ test('rotated there and back under writes, with the operator killed after every 
   const writer = new Writer(pods);
   pods.start();
   try {
-    const first = await stage.startOperator({ watchNamespaces: [namespace], secretNamespaces: [namespace] });
+    const first = await stage.startOperator({
+      ...OWN_RELEASE,
+      watchNamespaces: [namespace],
+      secretNamespaces: [namespace],
+    });
     await applyHomeserver(stage, namespace, { ...spec, ...database(1) });
     await waitFor(() => isRotated(namespace, 1), { what: 'the first pods', timeoutMs: 120_000 });
     await first.stop();
@@ -132,7 +137,7 @@ test('rotated there and back under writes, with the operator killed after every 
     expect(writes.filter((line) => line.endsWith('/secrets/chat-db')).length, writes.join('\n')).toBe(1);
     expect(writes.filter((line) => line.endsWith('/deployments/chat')).length, writes.join('\n')).toBe(1);
 
-    await stage.startOperator({ watchNamespaces: [namespace], secretNamespaces: [namespace] });
+    await stage.startOperator({ ...OWN_RELEASE, watchNamespaces: [namespace], secretNamespaces: [namespace] });
     await applyHomeserver(stage, namespace, { ...spec, ...database(3) });
     await waitFor(() => isRotated(namespace, 3), { what: 'the second rotation', timeoutMs: 120_000 });
     const { status } = await readHomeserver(stage, namespace);
@@ -157,7 +162,11 @@ test('rotated there and back under writes, with the operator killed after every 
 
 test('a login that somebody still uses is not closed until that has ended, and Ready does not wait for it', async () => {
   const namespace = await stage.namespace();
-  const running = await stage.startOperator({ watchNamespaces: [namespace], secretNamespaces: [namespace] });
+  const running = await stage.startOperator({
+    ...OWN_RELEASE,
+    watchNamespaces: [namespace],
+    secretNamespaces: [namespace],
+  });
   await applyHomeserver(stage, namespace);
   await waitReady(stage, namespace);
   const secret = await readSecret(stage.client, { namespace, name: 'chat-db' });
@@ -207,7 +216,11 @@ test('with existing, in the layout of CloudNativePG, a changed Secret rolls the 
   };
   const login = { ...more, host, port: String(port), dbname: role, username: role, password: 'one' };
   await writeSecret(stage.client, { namespace, name: 'theirs' }, login);
-  const running = await stage.startOperator({ watchNamespaces: [namespace], secretNamespaces: [namespace] });
+  const running = await stage.startOperator({
+    ...OWN_RELEASE,
+    watchNamespaces: [namespace],
+    secretNamespaces: [namespace],
+  });
   await applyHomeserver(stage, namespace, {
     database: { existing: { secretRef: { name: 'theirs' } }, tls: { mode: 'Disable' } },
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Proxy } from './killing-proxy.ts';
 import { programFile } from './program-file.ts';
+import { OWN_RELEASE } from './test-programs.ts';
 
 /** How often to ask whether the work is done: a write is heard of at once. */
 const ASK_MS = 100;
@@ -93,7 +94,7 @@ function spawnOperator({ namespace, proxy, folder, diesOfRows = false, settings 
     MATRIX_OPERATOR_LEADER_ELECTION: 'false',
     MATRIX_OPERATOR_HEALTH_HOST: '127.0.0.1',
     MATRIX_OPERATOR_HEALTH_PORT: '0',
-    MATRIX_OPERATOR_HOMESERVER_IMAGE: 'localhost/matrix-operator:test',
+    MATRIX_OPERATOR_HOMESERVER_IMAGE: diesOfRows ? 'localhost/matrix-operator:test' : OWN_RELEASE.homeserverImage,
     MATRIX_OPERATOR_CLUSTER_NAME: 'test',
     ...settings,
   };

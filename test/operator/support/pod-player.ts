@@ -11,6 +11,7 @@ import { isConflict } from '../../../operator/runtime/kube-error.ts';
 import type { KubeObject } from '../../../operator/runtime/kube-object.ts';
 import { mounts } from './workload.ts';
 import type { Stage } from './stage.ts';
+import { OWN_PROGRAM } from './test-programs.ts';
 
 const EVERY_MS = 100;
 const Spec = z.looseObject({ spec: z.looseObject({ replicas: z.int(), template: z.unknown() }) });
@@ -93,7 +94,7 @@ export class PodPlayer {
         listeners: { http: any, metrics: any },
       },
       log: createLogger({ level: 'silent' }),
-      softwareVersion: '0.1.0',
+      softwareVersion: OWN_PROGRAM.version,
     });
     return { template, replica, folder };
   }

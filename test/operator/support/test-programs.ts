@@ -23,6 +23,14 @@ const next = { level: SCHEMA_LEVEL + 1, compatLevel: SCHEMA_LEVEL + 1, files: [.
 
 /** The program of this repository under its own number. */
 export const OWN_PROGRAM: TestProgram = { ...base, version: CATALOGUE.default };
+const OWN_IMAGE = 'localhost/matrix-operator:own';
+
+/** What an operator is started with that works beside our operator as a process of its own, or beside our real homeserver. */
+export const OWN_RELEASE = {
+  catalogue: CATALOGUE,
+  operatorVersion: CATALOGUE.default,
+  homeserverImage: OWN_IMAGE,
+};
 
 /** Numbers of the tests alone, whatever the release. */
 const PROGRAMS: readonly TestProgram[] = [
@@ -34,6 +42,7 @@ const PROGRAMS: readonly TestProgram[] = [
 
 /** The program in an image: by its tag, else what is in this repository. */
 export function programOf(image: string): TestProgram {
+  if (image === OWN_IMAGE) return OWN_PROGRAM;
   return PROGRAMS.find(({ version }) => image.endsWith(`:${version}`)) ?? base;
 }
 
