@@ -16,7 +16,7 @@ import { jobFailure, runJob, stopOthers } from './upgrade-jobs.ts';
 /** How often to look at a Job of an upgrade; it also shows the progress that often. In ms. */
 const JOB_LOOK_MS = 5000;
 /** A Job whose pod does not run makes no progress, and the watch tells when it does: a thousand of them may wait for nodes. */
-const PENDING_LOOK_MS = 60_000;
+const PENDING_LOOK_MS = 300_000;
 /** When a person has to act and nothing tells of it, in ms. */
 const PERSON_LOOK_MS = 300_000;
 
