@@ -5,7 +5,10 @@ import { imageEnvironment } from '../../test/support/image-environment.ts';
 
 const garbage = new URL('limit-garbage.ts', import.meta.url).href;
 
-/** Has much at once, then goes on with little until memory is given back or 20 s are over; prints resident memory of both, in MB. */
+/**
+ * Has much at once, then goes on with little until memory is given back or 20 s are over; prints resident memory of both, in MB. The
+ * little lives for a while, as what answers are made of does: what dies young would never have old objects collected.
+ */
 const PROGRAM = `
 const { limitGarbage, giveBackMemory } = await import(${JSON.stringify(garbage)});
 limitGarbage();
@@ -16,7 +19,8 @@ const most = rss();
 kept = [];
 const end = Date.now() + 20_000;
 while (rss() > most / 2 && Date.now() < end) {
-  kept = Array.from({ length: 10_000 }, (_, i) => ({ i }));
+  kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i, text: 'text ' + i })));
+  if (kept.length > 20) kept.shift();
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 console.log(most, rss());`;
