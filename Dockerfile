@@ -4,7 +4,7 @@ ARG BASE=docker.io/library/node:24-bookworm-slim
 FROM ${BASE}
 ENV NODE_ENV=production
 # What a process keeps beyond what it uses: docs/decisions/0024-homeserver-memory.md. Flags on a command line win over NODE_OPTIONS.
-ENV MALLOC_ARENA_MAX=1 NODE_OPTIONS=--max-semi-space-size=8
+ENV MALLOC_ARENA_MAX=1 NODE_OPTIONS=--max-semi-space-size=4
 WORKDIR /app
 # Which of the bundles below dist.
 ARG APP=dist/app

@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** How often resident memory is looked at. */
-const LOOK_MS = 10_000;
-/** What is resident beside V8's heap where it keeps nothing is 60 MB; what is worth some work is as much again. */
-const KEPT_BYTES = 110_000_000;
+const LOOK_MS = 2_000;
+/** What is resident beside V8's heap where it keeps nothing is 60 MB. */
+const KEPT_BYTES = 75_000_000;
 
 /**
  * Makes V8 collect when half of what lives has been added, in place of up to three times of it: what it has once taken for old
