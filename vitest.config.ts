@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 const project = (name: string, include: string[], more: object = {}) => ({
-  test: { name, include, testTimeout: 30_000, hookTimeout: 120_000, ...more },
+  test: { name, include, testTimeout: 120_000, hookTimeout: 120_000, ...more },
 });
 
 /** Real PostgreSQL, one server for the whole run; see test/support/postgres.ts. */
@@ -26,7 +26,6 @@ export default defineConfig({
           'test/operator/support/programs.ts',
           'test/operator/support/api-servers.ts',
         ],
-        testTimeout: 120_000,
       }),
       project('harness', ['test/harness/**/*.test.ts'], {
         globalSetup: ['test/harness/support/setup.ts'],

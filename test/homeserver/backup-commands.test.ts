@@ -47,7 +47,8 @@ async function configFor(database: TestDatabase): Promise<string> {
 
 async function start(command: string, database: TestDatabase, more: readonly string[]) {
   const args = [MAIN, command, '--config', await configFor(database), '--json', ...more];
-  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+  const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 
 async function run(command: string, database: TestDatabase, more: readonly string[] = []) {

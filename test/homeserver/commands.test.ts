@@ -20,7 +20,7 @@ interface Outcome {
 function start(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(folder, 'compile-cache') },
   });
 }
 
@@ -159,10 +159,14 @@ test('serving starts, is ready although the bucket for files is away, and ends w
     out += chunk.toString();
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const port = await waitFor(() => lines(out).find((line) => line.msg === 'serving')?.http_port, { what: 'serving' });
-  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
-  child.kill('SIGINT');
-  expect(await exited).toBe(0);
+  try {
+    const port = await waitFor(() => lines(out).find((line) => line.msg === 'serving')?.http_port, { what: 'serving' });
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    child.kill('SIGINT');
+    expect(await exited).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
   expect(lines(out)).toMatchObject([
     { msg: matching(/^files cannot be kept now/), reason: matching(/^media\.s3: .*ECONNREFUSED/) },
     { msg: 'serving' },

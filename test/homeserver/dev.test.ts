@@ -23,7 +23,6 @@ async function start(args: readonly string[]): Promise<Running> {
   });
   await waitFor(() => out.includes('Ctrl-C stops') || child.exitCode !== null, {
     what: 'the server',
-    timeoutMs: 60_000,
   });
   const url = /^URL=(\S+)$/m.exec(out)?.[1];
   if (url === undefined) throw new Error(`no URL was printed: ${out}`);

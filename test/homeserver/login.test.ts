@@ -83,7 +83,6 @@ test('a logout ends the token at once here, and within a catch-up on another rep
   expect(await whoami(device.token)).toMatchObject({ status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } });
   await waitFor(async () => (await whoami(device.token, 1)).status === 401, {
     what: 'the other replica to refuse the token',
-    timeoutMs: 3000,
   });
   const devices = await server.request('GET', '/_matrix/client/v3/devices', { token: alice.token });
   expect(JSON.stringify(devices.body)).not.toContain(device.deviceId);

@@ -102,7 +102,7 @@ async function setOnFire(writers: readonly Writer[]): Promise<void> {
   const count = () => writers.reduce((sum, writer) => sum + writer.acknowledged.length, 0);
   const moreEvents = async (more: number) => {
     const wanted = count() + more;
-    await waitFor(() => count() >= wanted, { what: `${more} more events`, timeoutMs: 60_000 });
+    await waitFor(() => count() >= wanted, { what: `${more} more events` });
   };
   await moreEvents(100);
   for (let i = 0; i < KILLS; i += 1) {

@@ -39,7 +39,7 @@ async function reached(namespace: string, version: string): Promise<MatrixHomese
       const view = await waitReady(stage, namespace);
       return view.status.upgrade?.last?.to === version && view.status.version?.current === version ? view : undefined;
     },
-    { what: `${version} to be reached`, timeoutMs: 40_000 },
+    { what: `${version} to be reached` },
   );
 }
 

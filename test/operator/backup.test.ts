@@ -78,7 +78,7 @@ async function runScheduled(job: string): Promise<KubeObject> {
       const found = await stage.client.get(KINDS.job, { namespace, name: job });
       return /"type":"(Complete|Failed)"/.test(JSON.stringify(found)) ? found : undefined;
     },
-    { what: `Job ${job} to end`, timeoutMs: 60_000 },
+    { what: `Job ${job} to end` },
   );
 }
 

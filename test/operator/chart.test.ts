@@ -230,7 +230,7 @@ async function refusalToDelete(namespace: string): Promise<string> {
       );
       return dryRun.status === 403 ? dryRun.body : undefined;
     },
-    { what: 'the policy to be in force', timeoutMs: 60_000 },
+    { what: 'the policy to be in force' },
   );
 }
 

@@ -95,7 +95,7 @@ async function suffer(harm: () => Promise<void>, told: Told, mend: () => Promise
   }
   expect(conditionOf(view, 'Available')).toMatchObject({ status: 'True' });
   expect(conditionOf(view, 'Ready')).toMatchObject({ status: 'False', reason: told.reason });
-  await waitCondition(stage, namespace, { type: 'Ready', status: 'True', timeoutMs: 90_000 });
+  await waitCondition(stage, namespace, { type: 'Ready', status: 'True' });
   expect(await deploymentGeneration()).toBe(before);
   return conditionOf(view, 'DatabaseReady')?.message ?? '';
 }
@@ -111,7 +111,7 @@ async function untilTold({ reason, says }: Told): Promise<MatrixHomeserver> {
       if (conditionOf(seen, 'Ready')?.status === 'True') await touch();
       return undefined;
     },
-    { what: `${reason} ${says.source}`, timeoutMs: 90_000, everyMs: 500 },
+    { what: `${reason} ${says.source}`, everyMs: 500 },
   );
 }
 
@@ -129,7 +129,7 @@ test('a server that is slow only takes longer', async () => {
   const slow = await stage.namespace();
   await writeSecret(stage.client, { namespace: slow, name: 'plain' }, plain);
   await applyHomeserver(stage, slow, onProxy());
-  await waitCondition(stage, slow, { type: 'Ready', status: 'True', timeoutMs: 60_000 });
+  await waitCondition(stage, slow, { type: 'Ready', status: 'True' });
   proxy.delayMs = 0;
   const seen = operator.lines.filter((line) => line.includes(slow) && line.includes('DatabaseUnreachable'));
   expect(seen).toEqual([]);
@@ -150,7 +150,7 @@ test('a server that hangs is told also while somebody changes annotations all th
       await touch();
       return conditionOf(await readHomeserver(stage, namespace), 'DatabaseReady')?.reason === 'DatabaseUnreachable';
     },
-    { what: 'DatabaseUnreachable', timeoutMs: 60_000, everyMs: 100 },
+    { what: 'DatabaseUnreachable', everyMs: 100 },
   );
 });
 
@@ -240,7 +240,7 @@ test('a restart of the server in the middle is survived', async () => {
   await touch();
   await server.restart('immediate');
   await touch();
-  await waitCondition(stage, namespace, { type: 'Ready', status: 'True', timeoutMs: 90_000 });
+  await waitCondition(stage, namespace, { type: 'Ready', status: 'True' });
   expect(operator.lines.filter((line) => line.includes('nobody foresaw'))).toEqual([]);
 });
 

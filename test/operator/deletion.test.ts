@@ -70,7 +70,7 @@ const finalizers = async (namespace: string) => (await find(namespace))?.metadat
 const remove = (namespace: string) => stage.client.delete(KINDS.homeserver, { namespace, name: 'chat' });
 
 const waitGone = (namespace: string) =>
-  waitFor(async () => (await find(namespace)) === undefined, { what: 'the resource to be gone', timeoutMs: 60_000 });
+  waitFor(async () => (await find(namespace)) === undefined, { what: 'the resource to be gone' });
 
 async function waitCondition(namespace: string, type: string, reason: string) {
   return waitFor(
@@ -79,7 +79,7 @@ async function waitCondition(namespace: string, type: string, reason: string) {
       const found = conditionOf(view, type);
       return found?.status === 'True' && found.reason === reason ? view : undefined;
     },
-    { what: `${type} ${reason}`, timeoutMs: 60_000 },
+    { what: `${type} ${reason}` },
   );
 }
 
@@ -266,11 +266,11 @@ test('a namespace that is deleted: what runs is stopped and the database dropped
   await Promise.all([waitReady(stage, keeps), waitReady(stage, drops)]);
   const [kept, dropped] = [await databaseOf(keeps), await databaseOf(drops)];
   for (const name of [keeps, drops]) await stage.client.delete(KINDS.namespace, { name });
-  await waitFor(async () => (await finalizers(drops)).length === 0, { what: 'the finalizer to go', timeoutMs: 60_000 });
+  await waitFor(async () => (await finalizers(drops)).length === 0, { what: 'the finalizer to go' });
   const isStopped = async (namespace: string) =>
     (await stage.client.get(KINDS.deployment, { namespace, name: 'chat' })) === undefined;
   for (const namespace of [keeps, drops]) {
-    await waitFor(() => isStopped(namespace), { what: 'the Deployment to go', timeoutMs: 60_000 });
+    await waitFor(() => isStopped(namespace), { what: 'the Deployment to go' });
     expect(await find(namespace)).toBeDefined();
   }
   expect([await onServer(stage, kept), await onServer(stage, dropped)]).toEqual([untouched(kept), []]);
@@ -305,7 +305,7 @@ test('a namespace that is deleted while its server is gone: after 5 minutes it i
   await deleteNamespace(stage, namespace);
   // The Secret went with the namespace, so nothing but time can end this: it runs from the first look at the deletion.
   const isLooked = async () => (await readHomeserver(stage, namespace)).status.conditions.some(isWayOut);
-  await waitFor(isLooked, { what: 'the deletion to be looked at', timeoutMs: 60_000 });
+  await waitFor(isLooked, { what: 'the deletion to be looked at' });
   ahead = 290_000;
   await waitFor(async () => (await finalizers(namespace)).length === 1, { what: 'the finalizer to stay' });
   ahead = 301_000;

@@ -182,7 +182,6 @@ async function waitForCronJob(command: string): Promise<void> {
   if (name === undefined) return;
   await waitFor(async () => (await stage.client.get(KINDS.cronJob, { namespace: 'backup', name })) !== undefined, {
     what: `the CronJob ${name}`,
-    timeoutMs: 60_000,
   });
   // A drill restores a backup that is there.
   if (name === 'chat-drill') await jobsDone(1);
@@ -200,7 +199,7 @@ async function waitForText(namespace: string, text: string): Promise<string> {
       const found = JSON.stringify(await stage.client.get(KINDS.homeserver, { namespace, name: 'chat' }));
       return found.includes(text) ? found : undefined;
     },
-    { what: `${namespace}/chat to say ${text}`, timeoutMs: 60_000 },
+    { what: `${namespace}/chat to say ${text}` },
   );
 }
 
@@ -226,7 +225,7 @@ async function jobsDone(count: number): Promise<void> {
       const told = items.filter(({ metadata }) => /^(first-|chat-(backup|drill)-(now|runbook))/.test(metadata.name));
       return told.length === count && told.every((job) => JSON.stringify(job).includes('"type":"Complete"'));
     },
-    { what: `${count} Jobs of the pages to be complete`, timeoutMs: 90_000 },
+    { what: `${count} Jobs of the pages to be complete` },
   );
 }
 

@@ -194,7 +194,7 @@ test('an API server that restarts in the middle of a creation is found again', a
   await waitFor(() => stage.client.get(KINDS.secret, { namespace: first, name: 'chat-db' }), { what: 'a beginning' });
   await stage.api.restart();
   for (const namespace of namespaces) {
-    await waitFor(() => readHomeserver(stage, namespace), { what: 'the API server', timeoutMs: 30_000 });
+    await waitFor(() => readHomeserver(stage, namespace), { what: 'the API server' });
     await expectWhole(namespace);
   }
 });

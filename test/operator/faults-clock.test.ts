@@ -63,7 +63,7 @@ async function ledger(namespace: string): Promise<z.infer<typeof Keys>> {
 const states = async (namespace: string) => (await ledger(namespace)).map(({ name, state }) => `${name} ${state}`);
 
 const waitStates = (namespace: string, ...wanted: string[]) =>
-  waitFor(async () => (await states(namespace)).join() === wanted.join(), { what: wanted.join(), timeoutMs: 30_000 });
+  waitFor(async () => (await states(namespace)).join() === wanted.join(), { what: wanted.join() });
 
 test('a wall clock that jumps forward and back brings no key forward, ends none and writes nothing', async () => {
   const namespace = await stage.namespace();

@@ -69,7 +69,6 @@ async function keyring(of: string) {
 async function expectWhole(): Promise<void> {
   await waitFor(async () => (await endState(stage, namespace)) === whole, {
     what: 'the old state',
-    timeoutMs: 30_000,
   }).catch(
     // Says what differs.
     async () => expect(await endState(stage, namespace)).toBe(whole),

@@ -33,7 +33,7 @@ async function waitStates(namespace: string, wanted: string): Promise<void> {
       last = signingKeys.map(({ name, state }) => `${name} ${state}`).join(', ');
       return last === wanted;
     },
-    { what: `the keys to be ${wanted}`, timeoutMs: 60_000 },
+    { what: `the keys to be ${wanted}` },
   ).catch((error: unknown) => {
     throw new Error(`${String(error)}; they are ${last}`, { cause: error });
   });
@@ -69,7 +69,7 @@ test('examples/key-rotation: staged, rotated, revoked, as its README says', { ti
         'update matrix_operator.signing_key set expired_ts = expired_ts - 120000 where state = $1 and expired_ts is not null returning name';
       return (await stage.sql(text, ['Retiring'], database?.name)).length > 0;
     },
-    { what: 'the end of k1 to be fixed', timeoutMs: 60_000 },
+    { what: 'the end of k1 to be fixed' },
   );
   await stage.client.apply(
     KINDS.homeserver,
@@ -83,7 +83,6 @@ test('examples/key-rotation: staged, rotated, revoked, as its README says', { ti
   await waitStates(namespace, 'k1 Retired, k2 Active');
   await waitFor(async () => (await secretNames(namespace)).join() === 'chat-key-k2', {
     what: 'the private half of k1 to be destroyed',
-    timeoutMs: 60_000,
   });
   await waitReady(stage, namespace);
 

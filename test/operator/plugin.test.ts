@@ -163,7 +163,6 @@ test('a plan is read, its approval printed for Git, and applied only when told',
   });
   await waitFor(async () => (await readHomeserver(stage, namespace)).status.version?.current === '0.2.0', {
     what: 'the approved version to serve',
-    timeoutMs: 40_000,
   });
 });
 
@@ -218,8 +217,7 @@ test('a key is rotated step by step, and a stolen one replaced', async () => {
     (await readHomeserver(stage, namespace)).status.signingKeys
       ?.map(({ name, state }) => `${name} ${state}`)
       .join(', ');
-  const reach = (wanted: string) =>
-    waitFor(async () => (await states()) === wanted, { what: wanted, timeoutMs: 30_000 });
+  const reach = (wanted: string) => waitFor(async () => (await states()) === wanted, { what: wanted });
 
   expect((await edit('rotate-key', 'chat', '--apply')).code).toBe(0);
   await reach('k1 Active, k2 Staged');
@@ -235,7 +233,6 @@ test('a key is rotated step by step, and a stolen one replaced', async () => {
   expect((await edit(...stolen, '--compromised-at', 'now', '--apply')).code).toBe(0);
   await waitFor(async () => (await states())?.endsWith('k2 Revoked, k3 Active'), {
     what: 'k3 to sign',
-    timeoutMs: 30_000,
   });
 });
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await applyHomeserver(stage, namespace, { backup });
   database = (await waitReady(stage, namespace)).status.database?.name ?? '';
   await start('backup', 'one');
-  await waitCondition(stage, namespace, { type: 'BackupReady', status: 'True', timeoutMs: 60_000 });
+  await waitCondition(stage, namespace, { type: 'BackupReady', status: 'True' });
 }, 1_800_000);
 afterAll(async () => {
   await stage.dispose();
@@ -48,7 +48,7 @@ async function untilDrilled(wanted: (view: MatrixHomeserver) => boolean): Promis
       const view = await readHomeserver(stage, namespace);
       return wanted(view) ? view : undefined;
     },
-    { what: 'the drill to be told', timeoutMs: 60_000 },
+    { what: 'the drill to be told' },
   );
 }
 
@@ -96,7 +96,6 @@ test('a backup that is not whole fails the drill, which is told while the server
     type: 'BackupReady',
     status: 'False',
     reason: 'DrillFailed',
-    timeoutMs: 60_000,
   });
   expect(conditionOf(view, 'BackupReady')?.message).toContain('logs job/drill-four');
   await waitReady(stage, namespace);

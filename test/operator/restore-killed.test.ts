@@ -46,7 +46,6 @@ async function backUp(namespace: string): Promise<void> {
   await startScheduled(stage, namespace, 'backup', 'now');
   await waitFor(async () => (await readHomeserver(stage, namespace)).status.backup?.latestID !== undefined, {
     what: 'the backup',
-    timeoutMs: 60_000,
   });
   await stage.client.delete(KINDS.job, { namespace, name: 'now' });
 }

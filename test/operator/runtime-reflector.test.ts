@@ -234,7 +234,7 @@ test('an API server that is restarted is found again without a list', async () =
   await put('a', '1');
   await holds(watched, 'a', '1');
   await api.restart();
-  await waitFor(() => put('a', '2'), { what: 'a write after the restart', timeoutMs: 30_000 });
+  await waitFor(() => put('a', '2'), { what: 'a write after the restart' });
   await holds(watched, 'a', '2');
   expect(watched.lists()).toEqual(['start']);
   expect(watched.reflector.staleMs()).toBeLessThan(30_000);

@@ -62,7 +62,7 @@ async function startCoturn(): Promise<ServerProcess> {
   const program = await debianProgram('turnserver', 'coturn');
   const libraries = await debianLibraries('coturn');
   const started = await startServer(program, turnArguments(PUBLIC).map(here), join(folder, 'log'), libraries);
-  await waitFor(() => accepts(port), { what: 'coturn to listen', timeoutMs: 60_000 });
+  await waitFor(() => accepts(port), { what: 'coturn to listen' });
   return started;
 }
 

@@ -37,7 +37,7 @@ async function reached(version: string): Promise<MatrixHomeserver> {
       const isReady = conditionOf(view, 'Ready')?.status === 'True' && observedGeneration === view.metadata.generation;
       return isReady && upgrade?.last?.to === version ? view : undefined;
     },
-    { what: `${version} to be reached`, timeoutMs: 60_000 },
+    { what: `${version} to be reached` },
   );
 }
 

@@ -103,7 +103,7 @@ async function undisturbed(namespace: string): Promise<string[]> {
   for (const wanted of STAGES) {
     await want(namespace, wanted);
     const what = JSON.stringify(wanted);
-    states.push(await waitFor(() => restingState(namespace, wanted), { what, timeoutMs: 90_000 }));
+    states.push(await waitFor(() => restingState(namespace, wanted), { what }));
   }
   await operator.stop();
   return states;

@@ -41,7 +41,7 @@ async function reached(namespace: string, version: string): Promise<MatrixHomese
       const view = await waitReady(stage, namespace);
       return view.status.version?.current === version && view.status.upgrade?.last?.to === version ? view : undefined;
     },
-    { what: `${version} to be reached in ${namespace}`, timeoutMs: 40_000 },
+    { what: `${version} to be reached in ${namespace}` },
   );
 }
 
@@ -52,7 +52,7 @@ async function waitPhase(namespace: string, phase: UpgradePhase | undefined): Pr
       const isCurrent = view.status.observedGeneration === view.metadata.generation;
       return isCurrent && view.status.upgrade?.phase === phase ? view : undefined;
     },
-    { what: `the phase ${phase}`, timeoutMs: 40_000 },
+    { what: `the phase ${phase}` },
   );
 }
 
@@ -333,7 +333,7 @@ test('a newer default is taken by itself only with approval Automatic, and only 
     expect(conditionOf(await readHomeserver(stage, namespace), 'Available')?.status).toBe('True');
   }
   stage.actors.behaviour.hangJobsOf = undefined;
-  await waitFor(async () => (await phases()) === 'Soaking,Soaking', { what: 'both to arrive', timeoutMs: 60_000 });
+  await waitFor(async () => (await phases()) === 'Soaking,Soaking', { what: 'both to arrive' });
   const view = await waitReady(stage, manual);
   expect(view.status.version).toMatchObject({ current: '0.1.0', target: '0.1.0', available: '0.3.0' });
 });

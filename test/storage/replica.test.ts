@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { openTestStore } from '../support/store-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
+
+const HEARTBEAT_MS = 5000;
 
 let database: TestDatabase;
 
@@ -9,6 +11,9 @@ beforeAll(async () => {
   database = await createDatabase();
 });
 
+afterEach(() => {
+  vi.useRealTimers();
+});
 afterAll(() => database.drop());
 
 async function row(replicaNo: number): Promise<Record<string, unknown> | undefined> {
@@ -37,14 +42,18 @@ test('a replica is listed from its start to its end, with what it signs with', a
 });
 
 test('the heartbeat goes on by itself, and a replica that is fenced learns of it there', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const store = await openTestStore(database);
+  const later = () => vi.advanceTimersByTimeAsync(HEARTBEAT_MS);
   const first = await row(store.replica.replicaNo);
-  await waitFor(async () => (await row(store.replica.replicaNo))?.['heartbeat'] !== first?.['heartbeat'], {
-    what: 'a heartbeat',
-  });
+  const hasBeaten = async () => {
+    await later();
+    return (await row(store.replica.replicaNo))?.['heartbeat'] !== first?.['heartbeat'];
+  };
+  await waitFor(hasBeaten, { what: 'a heartbeat' });
   const client = await database.connect();
   await client.query('update ops.replica set fenced_at = 1');
-  await waitFor(() => store.replica.fenced, { what: 'the replica to learn that it is fenced' });
+  await waitFor(() => later().then(() => store.replica.fenced), { what: 'the replica to learn that it is fenced' });
   await store.close();
 });
 

@@ -12,6 +12,7 @@ import { addPauses, breakOrder } from './proof/test-functions.ts';
 /** How long the disorder lasts; CHAOS_SECONDS changes it. */
 const CHAOS_MS = 1000 * Number(process.env['CHAOS_SECONDS'] ?? '10');
 const WRITERS = 3;
+const LEAST_EVENTS = 100;
 
 let server: RunningPostgres;
 
@@ -42,15 +43,15 @@ async function prepare(change: typeof addPauses): Promise<{ database: TestDataba
 async function run(
   database: TestDatabase,
   rooms: number[],
-  disorder: (writers: Writers) => Promise<void>,
+  disorder: (writers: Writers, readers: readonly Proc[]) => Promise<unknown>,
 ): Promise<Outcome> {
   const heard: Heard = { acked: new Map(), unknown: 0, failed: [], refused: 0 };
   const kinds = ['events', 'commits'] as const;
   const readers = kinds.map((kind) => new Proc('reader-process.ts', { directory: database.directory, rooms, kind }));
-  await waitFor(() => readers.every((reader) => reader.ready), { what: 'the readers to be ready', timeoutMs: 30_000 });
+  await waitFor(() => readers.every((reader) => reader.ready), { what: 'the readers to be ready' });
   const writers = new Writers(database.directory, rooms, heard);
   await writers.start();
-  await disorder(writers);
+  await disorder(writers, readers);
   await writers.close();
   const client = await database.connect();
   await waitFor(async () => !(await callsUnderWay(client)), { what: 'the last calls of killed writers to end' });
@@ -94,6 +95,10 @@ class Writers {
     this.#heard = heard;
   }
 
+  get acknowledged(): number {
+    return this.#heard.acked.size;
+  }
+
   async start(): Promise<void> {
     for (let i = 0; i < WRITERS; i += 1) {
       const proxy = new CuttingProxy(server.address.port);
@@ -107,7 +112,7 @@ class Writers {
   /** Waits until `count` more events are acknowledged. */
   async more(count: number): Promise<void> {
     const wanted = this.#heard.acked.size + count;
-    await waitFor(() => this.#heard.acked.size >= wanted, { what: `${count} more events`, timeoutMs: 30_000 });
+    await waitFor(() => this.#heard.acked.size >= wanted, { what: `${count} more events` });
   }
 
   cut(): void {
@@ -162,7 +167,8 @@ test('nothing is skipped, out of order, lost or double under kills, stops, cuts 
   const outcome = await run(database, rooms, async (writers) => {
     const until = performance.now() + CHAOS_MS;
     let crashed = false;
-    while (performance.now() < until) {
+    // A slow machine gets on with less in the time.
+    while (performance.now() < until || !crashed || writers.acknowledged <= LEAST_EVENTS) {
       const dice = Math.random();
       if (dice < 0.5) writers.cut();
       else if (dice < 0.75) await writers.pause(300);
@@ -186,24 +192,26 @@ test('nothing is skipped, out of order, lost or double under kills, stops, cuts 
     ...counts,
   });
   expect(heard.failed.slice(0, 3)).toEqual([]);
-  expect(heard.acked.size).toBeGreaterThan(100);
+  expect(heard.acked.size).toBeGreaterThan(LEAST_EVENTS);
   expect(positions.at(-1)).toBeGreaterThan(1e9);
   expect([...heard.acked].filter(([eventNo, position]) => stored.get(eventNo) !== position)).toEqual([]);
   expect(stored.size).toBe(events.length);
   expect(readers[0]?.seen).toEqual(positions);
   expect(readers[1]?.seen).toEqual(commits);
   await database.drop();
-}, 120_000);
+}, 300_000);
 
 test('the same without the lock, with positions from a sequence, loses events for readers: the proof can fail', async () => {
   const { database, rooms } = await prepare(async (client) => {
     await breakOrder(client);
     await addPauses(client);
   });
-  const { events, readers } = await run(database, rooms, (writers) => writers.more(300));
+  const { events, readers } = await run(database, rooms, (_, [reader]) =>
+    waitFor(() => reader?.hasLost, { what: 'the reader of the table to lose an event' }),
+  );
   const positions = events.map(([position]) => position);
   const seen = readers[0]?.seen ?? [];
   console.log({ events: events.length, skipped: missingIn(seen, positions), doubled: duplicatesIn(seen) });
   expect(missingIn(seen, positions)).toBeGreaterThan(0);
   await database.drop();
-}, 120_000);
+}, 300_000);

@@ -27,8 +27,7 @@ export async function runPage(place: 'stage' | 'cluster', document: string, read
       await reader.before?.(command);
       const script = fill(command, { ...run.with, ...reader.with });
       if (run.goesOn === true) running.push(begin(script, reader));
-      else if (running.length > 0)
-        await waitFor(() => check(script, run, reader), { what: command, timeoutMs: 30_000 });
+      else if (running.length > 0) await waitFor(() => check(script, run, reader), { what: command });
       else await check(script, run, reader);
     }
   } finally {

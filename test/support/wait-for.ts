@@ -1,7 +1,7 @@
 export interface WaitOptions {
   /** What is waited for, as it should read in the failure: "the pod to be Ready". */
   what: string;
-  /** Longest wait, in ms. */
+  /** [90,000] Longest wait, in ms: what never comes ends the test, what comes late on a slow machine does not. */
   timeoutMs?: number;
   /** Pause between two looks, in ms. */
   everyMs?: number;
@@ -15,7 +15,7 @@ export async function waitFor<T>(
   check: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { what, timeoutMs = 25_000, everyMs = 50 } = options;
+  const { what, timeoutMs = 90_000, everyMs = 50 } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

@@ -35,7 +35,7 @@ export class ReplicaProcess {
     child.once('exit', () => {
       if (this.#child === child) this.deaths += 1;
     });
-    await waitFor(() => this.isReady(), { what: `the replica at port ${this.port} to be ready`, timeoutMs: 60_000 });
+    await waitFor(() => this.isReady(), { what: `the replica at port ${this.port} to be ready` });
   }
 
   async isReady(): Promise<boolean> {

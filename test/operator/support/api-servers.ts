@@ -110,12 +110,9 @@ async function reset(server: ApiServer, { groups, content }: Base): Promise<void
   const wanted = groups.join();
   await waitFor(async () => (await groupsOf(server)).join() === wanted, {
     what: `just the API groups ${wanted}`,
-    timeoutMs: 60_000,
   });
   const isEmpty = async (client: KubeClient) => (await client.list(KINDS.homeserver)).items.length === 0;
-  await withClient(server, (client) =>
-    waitFor(() => isEmpty(client), { what: 'our kind to be served', timeoutMs: 60_000 }),
-  );
+  await withClient(server, (client) => waitFor(() => isEmpty(client), { what: 'our kind to be served' }));
 }
 
 const Groups = z.looseObject({ groups: z.array(z.looseObject({ name: z.string() })) });

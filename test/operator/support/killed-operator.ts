@@ -52,7 +52,7 @@ async function liveOnce(operator: MortalOperator, isDone: () => Promise<boolean>
   };
   const everyMs = watched === undefined ? 5 : 20;
   try {
-    await waitFor(isOver, { what: 'a write or the end of the work', timeoutMs: 60_000, everyMs });
+    await waitFor(isOver, { what: 'a write or the end of the work', everyMs });
   } finally {
     child.kill('SIGKILL');
     await dead;

@@ -134,6 +134,6 @@ async function portOf(process: ChildProcess): Promise<number> {
       const line = said.split('\n').find((one) => one.includes('http_port'));
       return line === undefined ? undefined : Served.parse(JSON.parse(line)).http_port;
     },
-    { what: 'a homeserver to serve', timeoutMs: 60_000 },
+    { what: 'a homeserver to serve' },
   );
 }

@@ -12,6 +12,7 @@ const Line = z.union([
   z.object({ unknown: z.number() }),
   z.object({ failed: z.string() }),
   z.object({ ready: z.literal(true) }),
+  z.object({ lost: z.literal(true) }),
   z.object({ seen: z.array(z.number()) }),
 ]);
 
@@ -31,6 +32,8 @@ export class Proc {
   readonly #heard: Heard | undefined;
   readonly ended: Promise<void>;
   ready = false;
+  /** A reader has noticed that it was not shown everything. */
+  hasLost = false;
   seen: number[] | undefined;
   errors = '';
   #rest = '';
@@ -69,6 +72,7 @@ export class Proc {
 
   #onLine(line: z.infer<typeof Line>): void {
     if ('ready' in line) this.ready = true;
+    if ('lost' in line) this.hasLost = true;
     if ('seen' in line) this.seen = line.seen;
     if (this.#heard === undefined) return;
     if ('unknown' in line) this.#heard.unknown += line.unknown;
