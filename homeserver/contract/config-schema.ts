@@ -315,13 +315,18 @@ export const OPERATOR_OWNED_KEYS = [
   'media',
 ] as const;
 
-/** What `spec.config` of a resource may hold: the same schema, everything optional, without the operator's own keys. */
-export const UserConfig = HomeserverConfig.omit({
-  serverName: true,
-  listeners: true,
-  database: true,
-  keyringFile: true,
-  appDirectory: true,
-  federation: true,
-  media: true,
-}).partial();
+/**
+ * What `spec.config` of a resource may hold: the same schema, everything optional, without the operator's own keys. What it says
+ * of TURN is laid over what the operator does.
+ */
+export const UserConfig = HomeserverConfig.extend({ turn: Turn.partial() })
+  .omit({
+    serverName: true,
+    listeners: true,
+    database: true,
+    keyringFile: true,
+    appDirectory: true,
+    federation: true,
+    media: true,
+  })
+  .partial();

@@ -42,6 +42,12 @@ const refusals = [
   { name: 'an unknown setting', config: { colour: 'red' }, words: 'colour' },
   { name: 'a wrong value', config: { rooms: { defaultVersion: '13' } }, words: 'spec.config.rooms.defaultVersion' },
   { name: 'a setting of the operator', config: { database: {} }, words: 'may not set database' },
+  { name: 'more than 64 KiB', config: { note: 'x'.repeat(65_536) }, words: 'at most 65536 bytes' },
+  {
+    name: 'a part of TURN without a server',
+    config: { turn: { uris: ['turn:a'] } },
+    words: 'spec.config.turn.secretFile',
+  },
 ];
 
 test.for(refusals)('$name is refused by its path', ({ config, words }) => {
@@ -84,6 +90,43 @@ test.for(places)('files in $name', ({ media, is }) => {
   const rendered = renderConfig({ serverName: 'example.org', database, federation, media: MediaSpec.parse(media) });
   expect(rendered.ok && JSON.parse(rendered.yaml)).toMatchObject({ media: is });
   expect(rendered.ok && rendered.yaml).not.toContain('Secret');
+});
+
+const external = { uris: ['turn:turn.example.org'], secretRef: { name: 'turn', key: 'secret' } };
+const calls = [
+  {
+    name: 'what the operator says of TURN and RTC',
+    config: {},
+    is: {
+      turn: { uris: ['turn:turn.example.org'], secretFile: '/etc/homeserver/turn/secret' },
+      rtc: { livekitServiceUrl: 'https://rtc.example.org' },
+    },
+  },
+  {
+    name: 'one key of the user, laid over the rest',
+    config: { turn: { credentialLifetimeSeconds: 600 } },
+    is: {
+      turn: {
+        uris: ['turn:turn.example.org'],
+        secretFile: '/etc/homeserver/turn/secret',
+        credentialLifetimeSeconds: 600,
+      },
+    },
+  },
+  {
+    name: 'other addresses of the user, with the secret of the operator',
+    config: { turn: { uris: ['turns:other.example.org:443'] } },
+    is: { turn: { uris: ['turns:other.example.org:443'], secretFile: '/etc/homeserver/turn/secret' } },
+  },
+];
+
+test.for(calls)('calls: $name', ({ config, is }) => {
+  const rtc = { external: { url: 'https://rtc.example.org' } };
+  const integrations = { turn: { external }, rtc };
+  const rendered = renderConfig({ serverName: 'example.org', config, database, federation, integrations });
+  const parsed: unknown = rendered.ok ? JSON.parse(rendered.yaml) : rendered;
+  expect(parsed).toMatchObject(is);
+  expect(HomeserverConfig.safeParse(parsed).success).toBe(true);
 });
 
 test('federation is written only where it is off, so that nothing restarts for a default', () => {

@@ -6,6 +6,9 @@ import { canonicalJson } from './canonical-json.ts';
 import { exposureOf } from './exposure.ts';
 import { turnUris } from './turn-config.ts';
 
+/** It is rendered and hashed in every run, and each change of it is a ConfigMap more. */
+const MAX_CONFIG_BYTES = 65_536;
+
 /** `yaml` is the content of `homeserver.yaml`. */
 export type RenderedConfig =
   | { readonly ok: true; readonly yaml: string }
@@ -25,12 +28,15 @@ export function renderConfig(
   if (owned.length > 0) {
     return { ok: false, message: `spec.config may not set ${owned.join(', ')}: the operator does. Remove it.` };
   }
+  if (Buffer.byteLength(JSON.stringify(user)) > MAX_CONFIG_BYTES) {
+    return { ok: false, message: `spec.config may have at most ${MAX_CONFIG_BYTES} bytes as JSON. Shorten it.` };
+  }
   const checked = UserConfig.safeParse(user);
   if (!checked.success) return { ok: false, message: describeIssues(checked.error.issues) };
   const config = {
     ...publicNames(spec),
-    ...calls(spec),
     ...user,
+    ...calls(spec),
     serverName: spec.serverName,
     database: { directory: MOUNTS.database, tlsMode, poolSize: spec.database.poolSize },
     keyringFile: MOUNTS.keyringFile,
@@ -62,14 +68,19 @@ function mediaPlace({ s3 }: MediaSpec) {
   };
 }
 
-/** TURN and RTC servers; what a user says of them in `config` counts more. */
-function calls({ integrations }: Pick<Spec, 'integrations'>) {
+/** TURN and RTC servers; what a user says of them in `config` counts more, key by key. */
+function calls({ integrations, config: user = {} }: Pick<Spec, 'integrations' | 'config'>) {
   const uris = turnUris(integrations?.turn);
   const rtc = integrations?.rtc?.external;
   return {
-    ...(uris === undefined ? {} : { turn: { uris, secretFile: MOUNTS.turnSecretFile } }),
-    ...(rtc === undefined ? {} : { rtc: { livekitServiceUrl: rtc.url } }),
+    ...(uris === undefined ? {} : { turn: { uris, secretFile: MOUNTS.turnSecretFile, ...asObject(user['turn']) } }),
+    ...(rtc === undefined ? {} : { rtc: { livekitServiceUrl: rtc.url, ...asObject(user['rtc']) } }),
   };
+}
+
+/** The schema has made sure that it is one, if it is there. */
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 interface Issue {
