@@ -16,7 +16,17 @@ export interface ServerProcess {
 
 const STOP_TIMEOUT_MS = 10_000;
 
-/** Starts a server with its output in a file. Where Linux can do it, it dies with us even if we are killed. */
+/**
+ * The program and words that start `command` so that it ends with us, even if we are killed; where Linux can do it. Its process id
+ * is that of `command`.
+ */
+export function endingWithUs(command: string, args: readonly string[]): [string, string[]] {
+  const setpriv = findProgram('setpriv');
+  if (setpriv === undefined) return [command, [...args]];
+  return [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
+}
+
+/** Starts a server with its output in a file. It ends with us even if we are killed. */
 export async function startServer(
   command: string,
   args: readonly string[],
@@ -24,10 +34,10 @@ export async function startServer(
   environment: Record<string, string> = {},
 ): Promise<ServerProcess> {
   const log = openSync(logFile, 'a');
-  const setpriv = findProgram('setpriv');
-  const [program, words] =
-    setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
-  const child = spawn(program, words, { stdio: ['ignore', log, log], env: childEnvironment(environment) });
+  const child = spawn(...endingWithUs(command, args), {
+    stdio: ['ignore', log, log],
+    env: childEnvironment(environment),
+  });
   await once(child, 'spawn').finally(() => closeSync(log));
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} has no process id`);

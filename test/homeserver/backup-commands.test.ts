@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
+import { endingWithUs } from '../cluster/child-process.ts';
 import { ENCRYPTION_KEY } from '../support/backups.ts';
 import { startHomeserver, type TestHomeserver, type TestUser } from '../support/homeserver.ts';
 import { matching } from '../support/matching.ts';
@@ -48,7 +49,7 @@ async function configFor(database: TestDatabase): Promise<string> {
 async function start(command: string, database: TestDatabase, more: readonly string[]) {
   const args = [MAIN, command, '--config', await configFor(database), '--json', ...more];
   const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
-  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  return spawn(...endingWithUs(process.execPath, args), { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 
 async function run(command: string, database: TestDatabase, more: readonly string[] = []) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
+import { endingWithUs } from '../cluster/child-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const MAIN = join(import.meta.dirname, '..', 'support', 'dev-main.ts');
@@ -16,7 +17,7 @@ interface Running {
 }
 
 async function start(args: readonly string[]): Promise<Running> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(...endingWithUs(process.execPath, [MAIN, ...args]), { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();

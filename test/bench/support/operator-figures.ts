@@ -13,6 +13,7 @@ import { createKubeClient } from '../../../operator/runtime/kube-client.ts';
 import { isNotFound } from '../../../operator/runtime/kube-error.ts';
 import type { Manifest, Resource } from '../../../operator/runtime/kube-object.ts';
 import { startApiServer } from '../../cluster/api-server.ts';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import { kubectl } from '../../cluster/clients.ts';
 import { bundle } from '../../support/bundle.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -50,7 +51,9 @@ export async function startFigures(): Promise<{ rssMb: number; leadMs: number }>
     MATRIX_OPERATOR_HEALTH_PORT: '0',
   };
   const started = performance.now();
-  const child = spawn(process.execPath, [...nodeFlags(), program, 'run'], { env: { ...process.env, ...settings } });
+  const child = spawn(...endingWithUs(process.execPath, [...nodeFlags(), program, 'run']), {
+    env: { ...process.env, ...settings },
+  });
   const ended = once(child, 'exit');
   try {
     let output = '';

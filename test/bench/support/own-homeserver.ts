@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { generateKeyring } from '../../../homeserver/config/generate-key.ts';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import { bundle } from '../../support/bundle.ts';
 import { developmentDatabase } from '../../support/dev-database.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
@@ -44,7 +45,7 @@ export async function startOwnHomeserver(profile?: string): Promise<OwnHomeserve
   await promisify(execFile)(process.execPath, [program, 'migrate', 'expand', '--config', config]);
   const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
   const started = performance.now();
-  const child = spawn(process.execPath, [...profiling, program, 'serve', '--config', config], {
+  const child = spawn(...endingWithUs(process.execPath, [...profiling, program, 'serve', '--config', config]), {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...imageEnvironment() },
   });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import { bundle } from '../../support/bundle.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
 import { imageEnvironment } from '../../support/image-environment.ts';
@@ -26,7 +27,7 @@ export class ReplicaProcess {
 
   /** Starts the process; resolves once it may be sent requests. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, this.#command, {
+    const child = spawn(...endingWithUs(process.execPath, this.#command), {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: imageEnvironment(),
     });

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Proxy } from './killing-proxy.ts';
 import { programFile } from './program-file.ts';
@@ -101,5 +102,5 @@ function spawnOperator({ namespace, proxy, folder, diesOfRows = false, settings 
   const log = openSync(join(folder, 'operator.log'), 'a');
   const words = diesOfRows ? [programFile('mortal-operator')] : [programFile('operator'), 'run'];
   const stdout = diesOfRows ? 'pipe' : log;
-  return spawn(process.execPath, words, { env, stdio: ['ignore', stdout, log] });
+  return spawn(...endingWithUs(process.execPath, words), { env, stdio: ['ignore', stdout, log] });
 }

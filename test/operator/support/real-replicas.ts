@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import * as z from 'zod';
 import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { decodeSecret } from '../../../operator/reconcile/secret-data.ts';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { programFile } from './program-file.ts';
 import type { Stage } from './stage.ts';
@@ -41,13 +42,10 @@ export function createRealReplicas(stage: Stage, namespace: string): RealReplica
     async start(lagMs) {
       const folder = await mkdtemp(join(tmpdir(), 'matrix-operator-replica-'));
       await mount(stage, namespace, folder);
-      const process = spawn(
-        globalThis.process.execPath,
-        [programFile('homeserver'), 'serve', '--config', join(folder, 'homeserver.yaml')],
-        {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        },
-      );
+      const words = [programFile('homeserver'), 'serve', '--config', join(folder, 'homeserver.yaml')];
+      const process = spawn(...endingWithUs(globalThis.process.execPath, words), {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       const stop = new AbortController();
       running.push({ process, folder, stop, synced: follow(stage, namespace, { folder, lagMs, stop: stop.signal }) });
       const port = await portOf(process);

@@ -9,6 +9,7 @@ import { KINDS } from '../../../operator/reconcile/kinds.ts';
 import { decodeSecret } from '../../../operator/reconcile/secret-data.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import type { KubeObject } from '../../../operator/runtime/kube-object.ts';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import { programFile } from './program-file.ts';
 
 const Items = z.array(z.object({ key: z.string(), path: z.string() })).optional();
@@ -47,9 +48,8 @@ export async function runProgram(client: KubeClient, job: KubeObject): Promise<n
     }
     const [, command = '', ...words] = (container?.args ?? []).map((word) => inRoot(word, root));
     const config = join(root, '/etc/homeserver/config/homeserver.yaml');
-    const child = spawn(process.execPath, [programFile('homeserver'), command, '--config', config, ...words], {
-      stdio: 'ignore',
-    });
+    const all = [programFile('homeserver'), command, '--config', config, ...words];
+    const child = spawn(...endingWithUs(process.execPath, all), { stdio: 'ignore' });
     await once(child, 'exit');
     return child.exitCode ?? 137;
   } finally {

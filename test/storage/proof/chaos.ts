@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { endingWithUs } from '../../cluster/child-process.ts';
 import type { CuttingProxy } from './cutting-proxy.ts';
 import type { ProcessInput } from './process-input.ts';
 
@@ -41,7 +42,9 @@ export class Proc {
   constructor(script: 'writer-process.ts' | 'reader-process.ts', input: ProcessInput, heard?: Heard) {
     this.#heard = heard;
     const path = fileURLToPath(new URL(script, import.meta.url));
-    this.#child = spawn(process.execPath, [path, JSON.stringify(input)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(...endingWithUs(process.execPath, [path, JSON.stringify(input)]), {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     this.#child.stdin?.on('error', () => undefined);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#onText(text));
     this.#child.stderr
