@@ -84,6 +84,9 @@ const Environment = z.object({
     .default('0.0.0.0')
     .describe('Address of /livez, /readyz and /metrics.'),
   MATRIX_OPERATOR_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Their port.'),
+  MATRIX_OPERATOR_PROFILING: flag('false').describe(
+    'Whether /debug/profile?seconds=N gives a CPU profile to who can reach that port.',
+  ),
   MATRIX_OPERATOR_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
@@ -118,6 +121,7 @@ export interface OperatorConfig {
   readonly leaderElection: boolean;
   readonly healthHost: string;
   readonly healthPort: number;
+  readonly profiling: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly kubeconfig: string | undefined;
 }
@@ -149,6 +153,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): OperatorConfig
     leaderElection: found.MATRIX_OPERATOR_LEADER_ELECTION,
     healthHost: found.MATRIX_OPERATOR_HEALTH_HOST,
     healthPort: found.MATRIX_OPERATOR_HEALTH_PORT,
+    profiling: found.MATRIX_OPERATOR_PROFILING,
     logLevel: found.MATRIX_OPERATOR_LOG_LEVEL,
     kubeconfig: found.KUBECONFIG,
   });

@@ -6,6 +6,7 @@ import { describeVariables, loadConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { startOperator } from './reconcile/operator.ts';
+import { cpuProfile } from './runtime/cpu-profile.ts';
 import { createKubeClient } from './runtime/kube-client.ts';
 import { CATALOGUE } from './upgrades/catalogue.ts';
 
@@ -70,7 +71,11 @@ async function run(config: OperatorConfig, access: Access): Promise<never> {
       federationCheck: config.federationCheck && { ...config.federationCheck, userAgent },
       leaseClient,
       podName: config.podName,
-      health: { host: config.healthHost, port: config.healthPort },
+      health: {
+        host: config.healthHost,
+        port: config.healthPort,
+        profile: config.profiling ? cpuProfile : undefined,
+      },
     },
     stop.signal,
   );

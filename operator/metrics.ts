@@ -18,6 +18,7 @@ export interface Metrics {
   readonly backups: Gauge<'reason'>;
   readonly driftRepairs: Counter<'kind'>;
   readonly migrationPercent: Gauge<'phase'>;
+  readonly keyTransitionSeconds: Histogram<'to'>;
   readonly orphanedDatabases: Gauge;
   readonly sqlSeconds: Histogram<'step'>;
   readonly federationChecks: Counter<'class'>;
@@ -25,6 +26,8 @@ export interface Metrics {
 
 const PREFIX = 'matrix_operator_';
 const SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10, 30];
+/** A minute to two weeks. */
+const LONG_SECONDS = [60, 300, 3600, 21_600, 46_800, 90_000, 259_200, 1_209_600];
 
 /** A fresh set with its own registry, so that tests can have several. */
 export function createMetrics(): Metrics {
@@ -35,8 +38,8 @@ export function createMetrics(): Metrics {
     new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Gauge({ name: `${PREFIX}${name}`, help, labelNames, registers });
-  const histogram = <L extends string>(name: string, help: string, labelNames: L[]) =>
-    new Histogram({ name: `${PREFIX}${name}`, help, labelNames, registers, buckets: SECONDS });
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = SECONDS) =>
+    new Histogram({ name: `${PREFIX}${name}`, help, labelNames, registers, buckets });
   return {
     registry,
     reconciles: counter('reconcile_total', 'Runs of the reconciler, by result.', ['result']),
@@ -60,7 +63,17 @@ export function createMetrics(): Metrics {
       'How far the migrations are of the resource that is least far in a phase; no row while there are none.',
       ['phase'],
     ),
-    driftRepairs: counter('drift_repairs_total', 'Children that somebody else had changed.', ['kind']),
+    keyTransitionSeconds: histogram(
+      'key_transition_seconds',
+      'How long signing keys were in their state before, by the state they came into.',
+      ['to'],
+      LONG_SECONDS,
+    ),
+    driftRepairs: counter(
+      'drift_repairs_total',
+      'Children that somebody else had changed or deleted and that were put back.',
+      ['kind'],
+    ),
     federationChecks: counter('federation_check_total', 'Looks at a server name from outside, by what was found.', [
       'class',
     ]),

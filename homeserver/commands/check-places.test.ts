@@ -44,7 +44,9 @@ test('a bucket that refuses is a fault of the configuration; the place asked is 
 });
 
 test('a bucket that does not answer is told and refuses nothing', async () => {
-  expect(await check({ endpoint: 'http://127.0.0.1:1' })).toMatch(/^media\.s3: .* cannot be reached \(ECONNREFUSED\)$/);
+  expect(await check({ endpoint: 'http://127.0.0.1:1' })).toMatch(
+    /^media\.s3\.endpoint: .* cannot be reached \(ECONNREFUSED\)$/,
+  );
 });
 
 test('without credentials nothing is asked: the field is named', async () => {

@@ -1,5 +1,5 @@
 import { ConfigError } from '../config/load.ts';
-import { openMediaBucket } from '../config/media-bucket.ts';
+import { awayField, openMediaBucket } from '../config/media-bucket.ts';
 import { loadTurnService } from '../config/turn-service.ts';
 import type { HomeserverConfig } from '../contract/config-schema.ts';
 import { bucketProblem } from '../media/check-bucket.ts';
@@ -21,7 +21,7 @@ export async function checkPlaces(config: HomeserverConfig, file: string): Promi
 async function checkBucket(config: HomeserverConfig, file: string): Promise<string | undefined> {
   const bucket = openMediaBucket(config, file);
   if (bucket === undefined) return undefined;
-  const problem = await bucketProblem(bucket).finally(() => bucket.close());
+  const problem = await bucketProblem(bucket, awayField(config)).finally(() => bucket.close());
   if (problem?.passing === false) throw new ConfigError(file, [problem.message]);
   return problem?.message;
 }

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { defaultConfigFile, loadConfig } from '../config/load.ts';
+import { awayField, openMediaBucket } from '../config/media-bucket.ts';
 import { SOFTWARE_VERSION } from '../config/software-version.ts';
 import { EXIT_CODES } from '../contract/exit-codes.ts';
 import type { ExitCode } from '../contract/exit-codes.ts';
 import { DRAIN_SECONDS } from '../contract/layout.ts';
 import { createLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
+import { watchBucket } from '../media/watch-bucket.ts';
 import { collectProcessMetrics } from '../metrics.ts';
 import { checkPlaces } from './check-places.ts';
 import type { Command } from './command.ts';
@@ -41,7 +43,10 @@ Ends with 0 after SIGTERM or Ctrl-C, 10 configuration invalid, 11 schema too old
     const away = await checkPlaces(config, file);
     const log = createLogger({ level: config.logLevel });
     if (away !== undefined) log.warn({ reason: away }, 'files cannot be kept now; everything else is served');
-    const replica = await start({ config, log, softwareVersion: SOFTWARE_VERSION });
+    const store = openMediaBucket(config, file);
+    const watched = { awayField: awayField(config), found: away, log };
+    const bucket = store === undefined ? undefined : watchBucket({ store, ...watched });
+    const replica = await start({ config, log, softwareVersion: SOFTWARE_VERSION, bucket });
     return typeof replica === 'number' ? replica : serveUntilStopped(replica, log);
   },
 };

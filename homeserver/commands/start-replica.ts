@@ -16,6 +16,7 @@ import { createHttpServer } from '../http/server.ts';
 import type { ListenAddress } from '../http/server.ts';
 import { background } from '../log.ts';
 import type { Logger } from '../log.ts';
+import type { BucketWatch } from '../media/watch-bucket.ts';
 import { createMetrics } from '../metrics.ts';
 import { createRoomWriter } from '../pipeline/create-room-writer.ts';
 import { checkSchema } from '../storage/schema-check.ts';
@@ -41,6 +42,8 @@ export interface ReplicaOptions {
    * Starts no background work: of a copy of a server nothing may reach other servers, push gateways or application services.
    */
   isolated?: boolean;
+  /** What looks at the bucket for files; closed with the replica. */
+  bucket?: BucketWatch | undefined;
   /** A second listener with TLS, for other servers. */
   federation?: ListenAddress & { tls: TlsIdentity };
 }
@@ -64,6 +67,8 @@ export interface Replica {
  */
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const closers: Closer[] = [];
+  const { bucket } = options;
+  if (bucket !== undefined) closers.push({ name: 'bucket', close: () => bucket.close() });
   const stop = (how: StopOptions) => closeAll(closers.splice(0), how, options.log);
   try {
     const app = await openApp(options, closers);
@@ -140,8 +145,8 @@ async function listen(
   options: ReplicaOptions,
   closers: Closer[],
 ): Promise<{ httpPort: number; metricsPort: number; federationPort: number | undefined }> {
-  const { config, log, federation } = options;
-  const readiness = new Readiness([() => databaseProblem(app.store, config.serverName)]);
+  const { config, log, federation, bucket } = options;
+  const readiness = new Readiness([() => databaseProblem(app.store, config.serverName)], bucket);
   const seen = new SeenDevices(app.store, log);
   closers.push({ name: 'seen devices', close: () => seen.close() });
   const authenticator = new Authenticator(app.tokens, seen);

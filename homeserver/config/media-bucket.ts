@@ -22,6 +22,11 @@ export function openMediaBucket({ media, serverName }: HomeserverConfig, file: s
   return openS3Store({ ...where, credentials, patience: PATIENCE });
 }
 
+/** The field to look at when nobody answers: without an endpoint the region is part of the name that is asked. */
+export function awayField({ media }: Pick<HomeserverConfig, 'media'>): string {
+  return `media.s3.${media?.s3?.endpoint === undefined ? 'region' : 'endpoint'}`;
+}
+
 function credentialsOf({ credentialsDirectory, region }: MediaBucket, file: string): S3Settings['credentials'] {
   if (credentialsDirectory !== undefined) return { directory: credentialsDirectory };
   const webIdentity = podIdentity(region);

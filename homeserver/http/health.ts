@@ -1,20 +1,32 @@
 import type { FastifyInstance } from 'fastify';
 import { PROBES } from '../contract/layout.ts';
+import type { ReadyAnswer } from '../contract/readiness.ts';
 
 /** One thing that has to work before this replica may be sent requests: undefined when it does, else what is wrong. */
 export type ReadinessCheck = () => Promise<string | undefined>;
 
 /** Longest time for all checks together, ms; shorter than the probe's own timeout is usual to be. */
 const CHECK_TIMEOUT_MS = 2000;
+const MAX_PROBLEM = 2000;
 
 /** What /readyz answers. */
 export class Readiness {
   readonly #checks: readonly ReadinessCheck[];
+  readonly #media: { readonly problem: string | undefined } | undefined;
   #draining = false;
   #underWay: Promise<string | undefined> | undefined;
 
-  constructor(checks: readonly ReadinessCheck[]) {
+  /** `media`: what is known of the bucket for files, if there is one; a replica is ready without it. */
+  constructor(checks: readonly ReadinessCheck[], media?: { readonly problem: string | undefined }) {
     this.#checks = checks;
+    this.#media = media;
+  }
+
+  /** Of a replica that is ready. */
+  get answer(): ReadyAnswer {
+    if (this.#media === undefined) return { status: 'ready' };
+    const { problem } = this.#media;
+    return { status: 'ready', media: problem === undefined ? {} : { problem: problem.slice(0, MAX_PROBLEM) } };
   }
 
   /** From now on the answer is no, for good. */
@@ -55,7 +67,7 @@ export function serveHealth(server: FastifyInstance, readiness: Readiness): void
   server.get(PROBES.live, () => ({ status: 'ok' }));
   server.get(PROBES.ready, async (_request, reply) => {
     const problem = await readiness.problem();
-    if (problem === undefined) return { status: 'ready' };
+    if (problem === undefined) return readiness.answer;
     return reply.code(503).send({ status: 'not ready', because: problem });
   });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type ObjectStore, ObjectStoreError } from '../object-store/object-store.ts';
-import { bucketProblem } from './check-bucket.ts';
+import { type ObjectStore, ObjectStoreError, UNREACHABLE } from '../object-store/object-store.ts';
+import { bucketProblem as problemOf } from './check-bucket.ts';
 
 /** A store in memory; what is in `changes` behaves otherwise. */
 function openStore(changes: Partial<ObjectStore> = {}) {
@@ -26,6 +26,8 @@ function openStore(changes: Partial<ObjectStore> = {}) {
   return { store, objects };
 }
 
+const bucketProblem = (store: ObjectStore) => problemOf(store, 'media.s3.endpoint');
+
 const refuse =
   (code?: string, passing = false) =>
   () =>
@@ -44,6 +46,7 @@ const PROBLEMS = [
     changes: { put: refuse('InvalidAccessKeyId') },
     says: /^media\.s3\.credentialsDirectory: /,
   },
+  { name: 'nobody there', changes: { put: refuse(UNREACHABLE) }, says: /^media\.s3\.endpoint: .* cannot be written/ },
   { name: 'another region', changes: { put: refuse('PermanentRedirect') }, says: /^media\.s3\.region: / },
   { name: 'no right to read', changes: { get: refuse('AccessDenied') }, says: /^media\.s3: .* cannot be read: / },
   {

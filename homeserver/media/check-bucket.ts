@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ObjectStore, ObjectStoreError } from '../object-store/object-store.ts';
+import { type ObjectStore, ObjectStoreError, UNREACHABLE } from '../object-store/object-store.ts';
 
 /** Why files cannot be kept in a bucket. */
 export interface BucketProblem {
@@ -9,25 +9,29 @@ export interface BucketProblem {
   readonly passing: boolean;
 }
 
-/** Writes one small object, reads it back and deletes it; undefined when all of that went well. */
-export async function bucketProblem(store: ObjectStore): Promise<BucketProblem | undefined> {
+/**
+ * Writes one small object, reads it back and deletes it; undefined when all of that went well. `awayField` is what to look at
+ * when nobody answers.
+ */
+export async function bucketProblem(store: ObjectStore, awayField: string): Promise<BucketProblem | undefined> {
   const name = `.writable-${randomBytes(8).toString('hex')}`;
   const bytes = randomBytes(16);
-  const written = await problemOf(store, 'written', () => store.put(name, bytes));
+  const problemOf = (what: string, work: () => Promise<void>) => problemIn(store, awayField, { what, work });
+  const written = await problemOf('written', () => store.put(name, bytes));
   if (written !== undefined) return written;
-  const read = await problemOf(store, 'read', async () => {
+  const read = await problemOf('read', async () => {
     const found = await store.get(name, bytes.length);
     // A replica must find what another one has stored a moment ago.
     if (found?.equals(bytes) !== true) throw new ObjectStoreError('it is not what was written', { passing: false });
   });
-  const deleted = await problemOf(store, 'deleted', () => store.delete(name));
+  const deleted = await problemOf('deleted', () => store.delete(name));
   return read ?? deleted;
 }
 
-async function problemOf(
+async function problemIn(
   { place }: ObjectStore,
-  what: string,
-  work: () => Promise<void>,
+  awayField: string,
+  { what, work }: { readonly what: string; readonly work: () => Promise<void> },
 ): Promise<BucketProblem | undefined> {
   try {
     await work();
@@ -35,7 +39,8 @@ async function problemOf(
   } catch (error) {
     if (!(error instanceof ObjectStoreError)) throw error;
     const { code, passing, message } = error;
-    return { message: `${fieldOf(code)}: an object in ${place} cannot be ${what}: ${message}`, passing };
+    const field = code === UNREACHABLE ? awayField : fieldOf(code);
+    return { message: `${field}: an object in ${place} cannot be ${what}: ${message}`, passing };
   }
 }
 

@@ -18,11 +18,14 @@ export interface ObjectStore {
   close(): Promise<void>;
 }
 
+/** Code of an ObjectStoreError: there was no connection, or no answer. */
+export const UNREACHABLE = 'Unreachable';
+
 /** The store refused or did not answer. `passing`: the same request may go well later. */
 export class ObjectStoreError extends Error {
   override readonly name = 'ObjectStoreError';
   readonly passing: boolean;
-  /** One word for what is wrong: S3's own, such as NoSuchBucket, or NoCredentials. */
+  /** One word for what is wrong: S3's own, such as NoSuchBucket, or NoCredentials or UNREACHABLE. */
   readonly code: string | undefined;
 
   constructor(message: string, options: { passing: boolean; code?: string | undefined; cause?: unknown }) {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import type { CredentialSource } from './credentials.ts';
 import { createHttpExchange, type HttpAnswer, type HttpExchange, type HttpWanted, WHOLE_MS } from './http-exchange.ts';
-import { ObjectStoreError } from './object-store.ts';
+import { ObjectStoreError, UNREACHABLE } from './object-store.ts';
 
 export interface S3Request {
   readonly method: 'GET' | 'PUT' | 'DELETE' | 'HEAD';
@@ -117,5 +117,5 @@ async function withRetries<T>(url: URL, tries: number, work: () => Promise<T>): 
 
 function unreachable(url: URL, cause: unknown): ObjectStoreError {
   const why = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
-  return new ObjectStoreError(`${url.origin} cannot be reached${why}`, { passing: true, cause });
+  return new ObjectStoreError(`${url.origin} cannot be reached${why}`, { passing: true, code: UNREACHABLE, cause });
 }

@@ -48,7 +48,7 @@ const Image = z
       .max(71)
       .regex(/^sha256:[0-9a-f]{64}$/)
       .optional()
-      .describe('Digest of the image, in place of the tag.'),
+      .describe('Digest of the image, in place of the tag; to be changed together with version.'),
     pullPolicy: z
       .enum(['Always', 'IfNotPresent', 'Never'])
       .default('IfNotPresent')

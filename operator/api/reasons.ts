@@ -215,6 +215,11 @@ export const REASONS = {
   ),
   RolloutFailed: entry('stop', 'New replicas do not become ready; old ones keep serving.', 'See the logs of the pods.'),
 
+  BucketUnusable: entry(
+    'report',
+    'The bucket of spec.media does not answer or refuses: no file can be kept. All else is served.',
+    'See the field that the message names and the store itself; the replicas try again every 30 s.',
+  ),
   ForeignKeys: entry(
     'report',
     'Other servers see a signing key under this server name that is not ours.',

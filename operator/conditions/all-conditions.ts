@@ -5,6 +5,7 @@ import { exposed } from './exposed.ts';
 import { integrationsReady } from './integrations-ready.ts';
 import type { ConditionResult, Observed } from './observed.ts';
 import { federationVerified } from './federation-verified.ts';
+import { mediaReady } from './media-ready.ts';
 import { paused } from './paused.ts';
 import { ready } from './ready.ts';
 import { reconciling } from './reconciling.ts';
@@ -32,6 +33,7 @@ export function allConditions(observed: Observed): ConditionResult[] {
     exposed(observed),
     integrationsReady(observed),
     federationVerified(observed),
+    ...(observed.media === undefined ? [] : [mediaReady(observed.media)]),
     ...(observed.backup === undefined ? [] : [backupReady(observed.backup)]),
     rollbackPossible(observed),
     upgradeAvailable(observed),

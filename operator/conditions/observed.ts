@@ -73,6 +73,13 @@ export interface DrillFacts {
   readonly since: number | undefined;
 }
 
+/** What replicas say of the bucket for files. */
+export type MediaReport =
+  | { readonly state: 'usable' }
+  /** The field to look at, what was tried, and what came of it. */
+  | { readonly state: 'unusable'; readonly problem: string }
+  | { readonly state: 'unknown'; readonly because: string };
+
 /** Everything that conditions are made from. */
 export interface Observed {
   readonly replicas: number;
@@ -87,6 +94,8 @@ export interface Observed {
   readonly federation: FederationReport;
   /** Undefined: no backups are wanted. */
   readonly backup: BackupFacts | undefined;
+  /** Undefined: files do not lie in a bucket. */
+  readonly media: MediaReport | undefined;
 }
 
 /** A condition without times and generation; `merge` adds them. */

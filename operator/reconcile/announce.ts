@@ -4,7 +4,7 @@ import type { EventToRecord } from '../runtime/events.ts';
 import type { StepContext } from './step.ts';
 import type { UpgradeNews } from './upgrade-news.ts';
 
-const ANNOUNCED = ['Ready', 'Stalled', 'BackupReady'];
+const ANNOUNCED = ['Ready', 'Stalled', 'BackupReady', 'MediaReady'];
 
 /** Tells of an upgrade. Before the status that remembers it: what is told twice then is one Event. */
 export async function tellNews(ctx: StepContext, news: readonly UpgradeNews[]): Promise<void> {
@@ -32,9 +32,9 @@ function isToldBy(news: readonly UpgradeNews[], { type, message }: Condition): b
   return type === 'Stalled' && news.some((one) => one.type === 'Warning' && one.message.endsWith(message));
 }
 
-/** A backup that was not made is told when that begins; the first one is only waited for. */
+/** A backup that was not made, or a bucket that fails, is told when that begins; the first backup is only waited for. */
 function isWorthAnEvent({ type, status, reason }: Condition): boolean {
-  if (type === 'BackupReady') return status === 'False' && reason !== 'NeverRun';
+  if (type === 'BackupReady' || type === 'MediaReady') return status === 'False' && reason !== 'NeverRun';
   return status === 'True' && (type === 'Ready' || type === 'Stalled');
 }
 

@@ -5,6 +5,8 @@ import type { ApplyResult, ChildCopy } from '../runtime/apply.ts';
 import { applyIfChanged, childCopy } from '../runtime/apply.ts';
 import { KubeError } from '../runtime/kube-error.ts';
 import type { Resource } from '../runtime/kube-object.ts';
+import { lastManager } from '../runtime/owned-fields.ts';
+import { tell } from './announce.ts';
 import { MANAGERS } from './kinds.ts';
 import { NotYet } from './not-yet.ts';
 import type { StepContext } from './step.ts';
@@ -29,10 +31,35 @@ export async function applyChild(
   if (result.written) {
     const { kind } = target.resource;
     ctx.env.metrics.writes.inc({ kind });
-    if (cached?.digest !== undefined) ctx.env.metrics.driftRepairs.inc({ kind });
+    ctx.env.drift.wrote(ctx.key, childOf(target), result.digest);
     ctx.log.info({ step: 'apply', kind }, 'a child was written');
   }
   return result;
+}
+
+/** What a child is called among those of its resource. */
+function childOf({ resource, manifest }: ChildTarget): string {
+  return `${resource.kind} ${manifest.metadata.name}`;
+}
+
+/** Whether a child that is not as wanted may be written; tells people when somebody changes it again and again. */
+async function mayWrite(ctx: StepContext, target: ChildTarget, wanted: string): Promise<boolean> {
+  const verdict = ctx.env.drift.judge(ctx.key, childOf(target), wanted);
+  if (verdict === 'held') return false;
+  if (verdict !== 'news') ctx.env.metrics.driftRepairs.inc({ kind: target.resource.kind });
+  if (verdict === 'last repair') await tellContest(ctx, target);
+  return true;
+}
+
+async function tellContest(ctx: StepContext, { resource, manifest }: ChildTarget): Promise<void> {
+  const { namespace } = ctx.owner;
+  const object = await ctx.env.direct.get(resource, { namespace, name: manifest.metadata.name });
+  const other = object === undefined ? undefined : (lastManager(object, MANAGERS.children) ?? 'somebody');
+  const what = other === undefined ? 'is deleted again and again' : `is changed again and again by ${other}`;
+  const child = `${resource.kind} ${namespace}/${manifest.metadata.name}`;
+  const message = `${child} ${what}; from now on it is put back every 5 minutes. Let one of the two alone say what it is.`;
+  ctx.log.warn({ step: 'apply', kind: resource.kind }, 'a child is changed by somebody else again and again');
+  await tell(ctx, { type: 'Warning', reason: 'ObjectContested', action: 'Apply', message });
 }
 
 /** The cache holds only what carries our label: what it lacks may still exist. */
@@ -57,7 +84,9 @@ async function applyOrExplain(
   found: ChildCopy | undefined,
 ): Promise<ApplyResult> {
   try {
-    return await applyIfChanged(ctx.env.client, { ...target, manager: MANAGERS.children }, found);
+    const manager = MANAGERS.children;
+    const asked = (wanted: string) => mayWrite(ctx, target, wanted);
+    return await applyIfChanged(ctx.env.client, { ...target, manager, mayWrite: asked }, found);
   } catch (error) {
     if (!(error instanceof KubeError) || error.status !== 422) throw error;
     throw new OperatorError('ObjectInvalid', error.message, error);

@@ -75,6 +75,17 @@ export interface Reflectors {
   readonly optional: readonly AnyReflector[];
 }
 
+/** Three watches each, and each watch holds a connection and its memory. */
+const MOST_SECRET_NAMESPACES = 66;
+
+/** Where Secrets and ConfigMaps are watched; undefined: the whole cluster. Elsewhere they are read when they are looked at. */
+export function watchedForSecrets(
+  wanted: CacheOptions['secretNamespaces'],
+  watched: readonly (string | undefined)[],
+): readonly (string | undefined)[] {
+  return wanted === 'all' ? watched : wanted.slice(0, MOST_SECRET_NAMESPACES);
+}
+
 /** All reflectors of an operator and the caches they fill. */
 export function createCaches(options: CacheOptions): { caches: Caches; reflectors: Reflectors } {
   const { discovery } = options;
@@ -101,8 +112,7 @@ export function createCaches(options: CacheOptions): { caches: Caches; reflector
   discovery.onChange(() => {
     for (const { key } of homeservers.values()) options.onKey(key);
   });
-  const secretNamespaces: readonly (string | undefined)[] =
-    options.secretNamespaces === 'all' ? watchedNamespaces : options.secretNamespaces;
+  const secretNamespaces = watchedForSecrets(options.secretNamespaces, watchedNamespaces);
   const secrets = watch({ ...OWN_SECRETS, keysOf: ownerKeys }, secretNamespaces);
   const configMaps = watch({ ...OWN_CONFIG_MAPS, keysOf: ownerKeys, termsOf: ownerKeys }, secretNamespaces);
   const seesSecrets = (namespace: string) => secretNamespaces.some((one) => one === undefined || one === namespace);

@@ -36,8 +36,10 @@ async function ensureChild(ctx: StepContext, { kind, name, manifest }: Child): P
   const { namespace, uid } = ctx.owner;
   const cached = caches.owned(kind).get(objectKey({ namespace, name }));
   if (manifest === undefined) {
-    if (cached?.ownerUid === uid && !cached.deleting)
+    if (cached?.ownerUid === uid && !cached.deleting) {
       await client.delete(kind, { namespace, name }, { uid: cached.uid });
+      ctx.env.drift.forget(ctx.key, `${kind.kind} ${name}`);
+    }
     return true;
   }
   if (kind.optional && !discovery.serves(kind)) return false;

@@ -7,6 +7,7 @@ import type { KubeClient } from '../runtime/kube-client.ts';
 import type { Catalogue } from '../upgrades/catalogue.ts';
 import type { Caches } from './caches.ts';
 import type { Deletions } from './deletions.ts';
+import type { Drift } from './drift.ts';
 import type { UpgradeTurns } from './upgrade-turns.ts';
 
 /** How long things of an upgrade take; shorter in tests, never none. In seconds. */
@@ -51,6 +52,7 @@ export interface Environment {
   readonly discovery: ApiDiscovery;
   readonly turns: UpgradeTurns;
   readonly deletions: Deletions;
+  readonly drift: Drift;
   readonly events: EventRecorder;
   readonly settings: ReconcileSettings;
   /** undefined: nobody looks at servers from outside. */

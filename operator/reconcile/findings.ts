@@ -27,6 +27,7 @@ export function findingsOf(ctx: StepContext, run: RunOfSteps, children: Children
       gates,
       overdue: isOverdue(gates, status.conditions, ctx.env.now()),
       federation: outside.report,
+      media: results.media.state === 'done' ? results.media.value : undefined,
       backup: backupFacts(ctx, children.jobs, {
         results: [results.backup, results.spare],
         stored: upgrade?.facts.backups,

@@ -9,7 +9,7 @@ import type { createMetrics } from '../metrics.ts';
 import { createApiDiscovery } from '../runtime/api-discovery.ts';
 import type { DiscoveryOptions } from '../runtime/api-discovery.ts';
 import { createEventRecorder } from '../runtime/events.ts';
-import type { HealthServer } from '../runtime/health.ts';
+import type { HealthOptions, HealthServer } from '../runtime/health.ts';
 import { startHealthServer } from '../runtime/health.ts';
 import type { KubeClient } from '../runtime/kube-client.ts';
 import type { ReflectorTiming } from '../runtime/reflector.ts';
@@ -21,6 +21,7 @@ import type { Caches, Reflectors } from './caches.ts';
 import { createCaches } from './caches.ts';
 import { countResources } from './count-resources.ts';
 import { createDeletions } from './deletions.ts';
+import { createDrift } from './drift.ts';
 import type { ReconcileSettings } from './environment.ts';
 import { KINDS, OPENSHIFT_MARK, OWNED_KINDS } from './kinds.ts';
 import { leaveNamespace } from './leave-namespace.ts';
@@ -43,7 +44,7 @@ export interface OperatorOptions {
   readonly leaseClient: KubeClient | undefined;
   /** Name of this process in the Lease. */
   readonly podName: string;
-  readonly health: { readonly host: string; readonly port: number };
+  readonly health: Pick<HealthOptions, 'host' | 'port' | 'profile'>;
   /** How often to look for kinds that the cluster lacked. */
   readonly discovery?: NonNullable<DiscoveryOptions['timing']>;
   /** How patient the watches are. */
@@ -94,15 +95,18 @@ export async function startOperator(options: OperatorOptions, stop: AbortSignal)
   });
   const checker = startChecker(options, (key) => queue.add(key, 'change'));
   const { settings, now = Date.now } = options;
-  const turns = createUpgradeTurns(caches.homeservers, settings.maxConcurrentUpgrades);
-  const deletions = createDeletions(options.clock);
+  const memories = {
+    turns: createUpgradeTurns(caches.homeservers, settings.maxConcurrentUpgrades),
+    deletions: createDeletions(options.clock),
+    drift: createDrift(options.clock),
+  };
   const client = createRememberingClient({
     client: direct,
     kinds: [KINDS.secret],
     versionOf: (resource, name) => caches.versionOf(resource, name),
     onWrite: (resource, name) => caches.expect(resource, name),
   });
-  const env = { client, direct, caches, discovery, turns, deletions, checker, events, settings, log, metrics, now };
+  const env = { client, direct, caches, discovery, ...memories, checker, events, settings, log, metrics, now };
   const queue: WorkQueue = createWorkQueue({
     handle: (key, signal) => reconcile(env, key, signal),
     onError: (key, error) => log.error({ name: key, err: error }, 'a run failed for a reason that nobody foresaw'),

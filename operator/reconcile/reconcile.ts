@@ -8,10 +8,14 @@ import { deleteResource } from './delete-resource.ts';
 import { endWithNamespace } from './end-with-namespace.ts';
 import { ensureFinalizer } from './finalizer.ts';
 import type { Environment } from './environment.ts';
+import { keyTransitions } from './key-transitions.ts';
 import { observeChildren } from './observe.ts';
+import { referencedSecrets } from './homeserver-copy.ts';
+import { KINDS } from './kinds.ts';
 import { findingsOf } from './findings.ts';
 import { runSteps } from './run-steps.ts';
 import { tellingSeen } from './seen-status.ts';
+import type { StepResults } from './step-results.ts';
 import { outcomesOf } from './step-results.ts';
 import type { StepContext } from './step.ts';
 import { upgradeNews } from './upgrade-news.ts';
@@ -41,6 +45,7 @@ async function reconcileOnce(env: Environment, key: string, signal: AbortSignal)
   if (copy === undefined) {
     env.checker?.forget(key);
     env.deletions.forget(key);
+    env.drift.forget(key);
     return { next: 'done' };
   }
   if (copy.resource === undefined) {
@@ -90,10 +95,30 @@ async function run(ctx: StepContext): Promise<Verdict> {
   });
   await tellNews(told, news);
   await writeStatus(told, next, told.homeserver.metadata.resourceVersion);
+  for (const { to, seconds } of keyTransitions(told.homeserver.status, next)) {
+    ctx.env.metrics.keyTransitionSeconds.observe({ to }, seconds);
+  }
   await announce(told, next.conditions, news);
-  const { keys } = steps.results;
-  const wishMs = keys.state === 'done' ? keys.value.lookAfterMs : undefined;
-  return verdictOf(outcomesOf(steps.results), Math.random, wishMs);
+  return verdictOf(outcomesOf(steps.results), Math.random, wishOf(told, steps.results));
+}
+
+/** Within so many ms a Secret that no watch tells about is read again. */
+const SECRETS_MS = 300_000;
+
+/** When something is to be done although nothing changes, beside what steps wait for; in ms. */
+function wishOf(
+  { env, key, homeserver, owner: { namespace } }: StepContext,
+  { keys }: StepResults,
+): number | undefined {
+  const isUnseen = (name: string) => env.caches.versionOf(KINDS.secret, { namespace, name }) === undefined;
+  const isUnwatched = !env.caches.seesSecrets(namespace) || referencedSecrets(homeserver).some(isUnseen);
+  const wishes = [
+    keys.state === 'done' ? keys.value.lookAfterMs : undefined,
+    env.drift.dueAfterMs(key),
+    isUnwatched ? SECRETS_MS * (0.7 + 0.3 * Math.random()) : undefined,
+  ];
+  const due = wishes.filter((wish) => wish !== undefined);
+  return due.length === 0 ? undefined : Math.min(...due);
 }
 
 async function runPaused(ctx: StepContext): Promise<Verdict> {

@@ -12,6 +12,7 @@ import type { Secrets } from './ensure-secrets.ts';
 import { ensureSecrets } from './ensure-secrets.ts';
 import type { ReadyKeys } from './ensure-signing-keys.ts';
 import { ensureSigningKeys } from './ensure-signing-keys.ts';
+import { lookAtMedia } from './look-at-media.ts';
 import { prepareFirstLook, seenFromOutside } from './look-from-outside.ts';
 import type { UpgradeDecision } from './decide-upgrade.ts';
 import { decideUpgrade } from './decide-upgrade.ts';
@@ -73,7 +74,9 @@ export async function runSteps(ctx: StepContext, children: Children): Promise<Ru
   const spare = await after('the database', database, (ready) =>
     runStep(ctx, 'spare', () => ensureSpareDatabase(ctx, ready, children.jobs)),
   );
-  const work = { deployment, verified, retired, backup, spare };
+  const running = deployment.state === 'done' ? deployment.value : children.deployment;
+  const media = await runStep(ctx, 'media', () => lookAtMedia(ctx, running));
+  const work = { deployment, verified, retired, backup, spare, media };
   const results = { resolved, secrets, database: restored, keys, schema, ...around, ...work };
   const upgrade = verified.state === 'done' ? verified.value : decision;
   return { results, upgrade, version: wanted.version };

@@ -1,4 +1,4 @@
-import type { Observed } from '../conditions/observed.ts';
+import type { MediaReport, Observed } from '../conditions/observed.ts';
 import type { UpgradeFacts } from '../upgrades/upgrade-record.ts';
 import type { DeploymentCopy } from './child-copies.ts';
 import type { UpgradeDecision } from './decide-upgrade.ts';
@@ -26,6 +26,8 @@ export interface StepResults {
   readonly backup: StepResult<unknown>;
   /** The spare database of restore drills. */
   readonly spare: StepResult<unknown>;
+  /** What replicas say of the bucket for files; no other condition waits for it. */
+  readonly media: StepResult<MediaReport | undefined>;
 }
 
 /** The results, and what was decided about the version, which is told also while a step waits. */
@@ -58,6 +60,7 @@ export function allSkipped(conflict: Blocked): StepResults {
     integrations: rest,
     backup: rest,
     spare: rest,
+    media: rest,
   };
 }
 

@@ -99,6 +99,8 @@ export async function stopOthers(ctx: StepContext, jobs: readonly JobCopy[], pla
   }
 }
 
+const WRONG_IMAGE = '14';
+
 const EXIT_MEANINGS: Readonly<Record<string, string>> = {
   '1': 'a migration failed or the database refused it',
   '2': 'the image does not know the command',
@@ -117,9 +119,10 @@ const PREFLIGHT_REASONS: Readonly<Record<string, Reason>> = {
 };
 
 /** Why nothing goes on, from the exit code that the Job's condition names. */
-export function jobFailure({ owner }: StepContext, { kind, name, copy }: UpgradeJob): Blocked {
+export function jobFailure({ owner, homeserver }: StepContext, { kind, name, copy }: UpgradeJob): Blocked {
   const message = copy?.message ?? '';
   const code = exitCodeIn({ message });
+  if (code === WRONG_IMAGE && homeserver.spec.image?.digest !== undefined) return pinnedImage(name);
   return blocked(
     reasonOf(kind, code),
     `Job ${name} failed: ${meaningOf(kind, code) ?? message}. See kubectl -n ${owner.namespace} logs job/${name} ` +
@@ -127,9 +130,18 @@ export function jobFailure({ owner }: StepContext, { kind, name, copy }: Upgrade
   );
 }
 
+/** Most likely the version was changed and the digest was not. */
+function pinnedImage(job: string): Blocked {
+  return blocked(
+    'VersionUnknown',
+    `Job ${job} failed: spec.image.digest names an image that is not the version that the catalogue describes. Give the ` +
+      'digest of that version, or take spec.image.digest out',
+  );
+}
+
 function reasonOf(kind: UpgradeJobKind, code: string): Reason {
   if (kind === 'verify') return 'VerifyFailed';
-  const looked = kind === 'preflight' || code === '14' ? PREFLIGHT_REASONS[code] : undefined;
+  const looked = kind === 'preflight' || code === WRONG_IMAGE ? PREFLIGHT_REASONS[code] : undefined;
   return looked ?? 'MigrationFailed';
 }
 

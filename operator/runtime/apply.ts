@@ -35,7 +35,18 @@ export function childCopy(object: KubeObject, manager: string): ChildCopy {
   };
 }
 
-export type ApplyResult = { readonly written: false } | { readonly written: true; readonly object: KubeObject };
+export type ApplyResult =
+  | { readonly written: false }
+  /** `digest` is that of the manifest. */
+  | { readonly written: true; readonly object: KubeObject; readonly digest: string };
+
+export interface ApplyTarget {
+  readonly resource: Resource;
+  readonly manifest: Manifest;
+  readonly manager: string;
+  /** Asked, with the digest of the manifest, before anything is written; false leaves the object as it is. */
+  readonly mayWrite?: (digest: string) => Promise<boolean>;
+}
 
 /**
  * Applies a manifest unless the cached digest says that nothing would change: then no request is made. An object that
@@ -43,9 +54,12 @@ export type ApplyResult = { readonly written: false } | { readonly written: true
  */
 export async function applyIfChanged(
   client: Pick<KubeClient, 'apply'>,
-  target: { resource: Resource; manifest: Manifest; manager: string },
+  target: ApplyTarget,
   cached: Pick<ChildCopy, 'digest' | 'deleting'> | undefined,
 ): Promise<ApplyResult> {
-  if (cached?.deleting === true || cached?.digest === desiredDigest(target.manifest)) return { written: false };
-  return { written: true, object: await client.apply(target.resource, target.manifest, target.manager) };
+  const { resource, manifest, manager, mayWrite } = target;
+  const digest = desiredDigest(manifest);
+  if (cached?.deleting === true || cached?.digest === digest) return { written: false };
+  if (mayWrite !== undefined && !(await mayWrite(digest))) return { written: false };
+  return { written: true, object: await client.apply(resource, manifest, manager), digest };
 }

@@ -1,5 +1,8 @@
 import { createServer } from 'node:http';
 import type { Server, ServerResponse } from 'node:http';
+import { MAX_PROFILE_SECONDS } from './cpu-profile.ts';
+
+const DEFAULT_PROFILE_SECONDS = 10;
 
 export interface HealthOptions {
   readonly host: string;
@@ -8,6 +11,8 @@ export interface HealthOptions {
   readonly live: () => readonly string[];
   readonly ready: () => readonly string[];
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
+  /** Makes a CPU profile of so many seconds; absent: nobody may ask for one. */
+  readonly profile?: ((seconds: number) => Promise<string>) | undefined;
 }
 
 export interface HealthServer {
@@ -16,8 +21,9 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Serves /livez, /readyz and /metrics on one port. Rejects when the port cannot be had. */
-export async function startHealthServer(options: HealthOptions): Promise<HealthServer> {
+/** Serves /livez, /readyz and /metrics, and /debug/profile if wanted, on one port. Rejects when the port cannot be had. */
+export async function startHealthServer(given: HealthOptions): Promise<HealthServer> {
+  const options = { ...given, profile: oneAtATime(given.profile) };
   const server = createServer((request, response) => {
     answer(options, request.url ?? '', response).catch((error: unknown) => {
       send(response, 500, 'text/plain', `${error instanceof Error ? error.message : 'failed'}\n`);
@@ -37,9 +43,36 @@ async function answer(options: HealthOptions, url: string, response: ServerRespo
   const path = url.split('?', 1)[0];
   if (path === '/livez') return sendProblems(response, options.live());
   if (path === '/readyz') return sendProblems(response, options.ready());
+  if (path === '/debug/profile' && options.profile !== undefined) return sendProfile(options.profile, url, response);
   if (path !== '/metrics') return send(response, 404, 'text/plain', 'not found: /livez, /readyz, /metrics\n');
   const { contentType, text } = await options.metrics();
   send(response, 200, contentType, text);
+}
+
+const BUSY = 'busy';
+type Profile = (seconds: number) => Promise<string>;
+
+/** V8 has one profiler for the whole process. */
+function oneAtATime(profile: Profile | undefined): Profile | undefined {
+  if (profile === undefined) return undefined;
+  let isBusy = false;
+  return async (seconds) => {
+    if (isBusy) return BUSY;
+    isBusy = true;
+    return profile(seconds).finally(() => {
+      isBusy = false;
+    });
+  };
+}
+
+async function sendProfile(profile: Profile, url: string, response: ServerResponse): Promise<void> {
+  const seconds = Number(new URL(url, 'http://localhost').searchParams.get('seconds') ?? DEFAULT_PROFILE_SECONDS);
+  if (!(seconds > 0 && seconds <= MAX_PROFILE_SECONDS)) {
+    return send(response, 400, 'text/plain', `seconds: above 0, at most ${MAX_PROFILE_SECONDS}\n`);
+  }
+  const text = await profile(seconds);
+  if (text === BUSY) return send(response, 503, 'text/plain', 'a profile is being made\n');
+  send(response, 200, 'application/json', text);
 }
 
 function sendProblems(response: ServerResponse, problems: readonly string[]): void {

@@ -26,15 +26,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_MS = 30_000;
 const KEEP_ALIVE_PROBE_MS = 30_000;
 const MAX_IDLE = 16;
-/** Each watch holds a connection: 200 namespaces' Secrets, the other kinds, 16 workers; a request too many waits. */
-const MAX_SOCKETS = 512;
 
-/** Opens nothing yet. `tls`: options of node:tls such as ca, cert, key, servername. */
-export function createConnections(url: string, tls: Readonly<Record<string, unknown>>): Connections {
+/** Opens nothing yet; a request beyond `most` at a time waits. `tls`: options of node:tls such as ca, cert, key, servername. */
+export function createConnections(url: string, tls: Readonly<Record<string, unknown>>, most: number): Connections {
   const options = {
     keepAlive: true,
     keepAliveMsecs: KEEP_ALIVE_PROBE_MS,
-    maxSockets: MAX_SOCKETS,
+    maxSockets: most,
     maxFreeSockets: MAX_IDLE,
     timeout: IDLE_MS,
   };

@@ -12,6 +12,7 @@ const ManagedFields = z.looseObject({
   manager: z.string().optional(),
   operation: z.string().optional(),
   subresource: z.string().optional(),
+  time: z.string().optional(),
   fieldsV1: z.record(z.string(), z.unknown()).optional(),
 });
 

@@ -52,7 +52,8 @@ export function createTransport(options: TransportOptions): Transport {
   async function attempt(request: ApiRequest, fresh: boolean): Promise<IncomingMessage> {
     const access = await options.access.current(fresh);
     await limiter.take(request.signal);
-    return exchange({ ...toExchange(request, access, options.userAgent), agent: pool.connectionsFor(access) });
+    const agent = pool.connectionsFor(access)[request.verb === 'watch' ? 'watches' : 'requests'];
+    return exchange({ ...toExchange(request, access, options.userAgent), agent });
   }
 
   async function checked(request: ApiRequest): Promise<IncomingMessage> {
@@ -118,27 +119,48 @@ async function withDeadline<T>(
   }
 }
 
+/** 16 workers and 48 more whose runs are long, a few requests each at most; one too many waits. */
+const MOST_REQUESTS = 128;
+
+/** Apart: a watch holds its connection for minutes, and requests must not wait for watches. */
+interface ConnectionSet {
+  readonly requests: Connections;
+  readonly watches: Connections;
+}
+
+function connect(server: string, tls: Access['tls']): ConnectionSet {
+  return {
+    requests: createConnections(server, tls, MOST_REQUESTS),
+    watches: createConnections(server, tls, Number.POSITIVE_INFINITY),
+  };
+}
+
+function disconnect(set: ConnectionSet | undefined): void {
+  set?.requests.destroy();
+  set?.watches.destroy();
+}
+
 /** Keeps one set of connections and makes another when certificates change (exec plugins, renewed client certificates). */
 function createConnectionPool() {
-  let current: { tls: Access['tls']; fingerprint: string; connections: Connections } | undefined;
+  let current: { tls: Access['tls']; fingerprint: string; connections: ConnectionSet } | undefined;
   /** The set before the present one: its requests and watches end by themselves, its idle connections after 30 s. */
-  let last: Connections | undefined;
+  let last: ConnectionSet | undefined;
   return {
-    connectionsFor({ server, tls }: Access): Connections {
+    connectionsFor({ server, tls }: Access): ConnectionSet {
       if (current?.tls === tls) return current.connections;
       const fingerprint = JSON.stringify(tls);
       if (current?.fingerprint === fingerprint) {
         current = { ...current, tls };
         return current.connections;
       }
-      last?.destroy();
+      disconnect(last);
       last = current?.connections;
-      current = { tls, fingerprint, connections: createConnections(server, tls) };
+      current = { tls, fingerprint, connections: connect(server, tls) };
       return current.connections;
     },
     destroy(): void {
-      last?.destroy();
-      current?.connections.destroy();
+      disconnect(last);
+      disconnect(current?.connections);
     },
   };
 }

@@ -20,6 +20,14 @@ export function ownedDigest(object: KubeObject, manager: string): string | undef
   return digest(asRecord(ownedPart(object, fields, 0)) ?? {});
 }
 
+/** Who wrote last to an object, beside `manager` and those of its status; undefined when nobody did. */
+export function lastManager({ metadata }: KubeObject, manager: string): string | undefined {
+  const others = (metadata.managedFields ?? []).filter(
+    (entry) => entry.manager !== manager && (entry.subresource ?? '') === '',
+  );
+  return others.sort((a, b) => (b.time ?? '').localeCompare(a.time ?? ''))[0]?.manager;
+}
+
 /** One manager can have an entry for each API version that it ever used. */
 function mergeFields(a: Json, b: Json, depth = 0): Json {
   if (depth > MAX_DEPTH) return a;

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
+import { mediaState } from '../../operator/reconcile/probe-media.ts';
+import { endingWithUs } from '../cluster/child-process.ts';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { matching } from '../support/matching.ts';
@@ -18,7 +20,7 @@ interface Outcome {
 }
 
 function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], {
+  return spawn(...endingWithUs(process.execPath, [MAIN, ...args]), {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(folder, 'compile-cache') },
   });
@@ -130,7 +132,7 @@ test('a good configuration passes, a bad one is told line by line', async () => 
   }
   expect(await run(['check-config', '--file-only', '--config', media])).toMatchObject({ code: 0, err: '' });
   const away = await run(['check-config', '--config', await configFile({ media: await bucketAway() })]);
-  expect(away).toMatchObject({ code: 20, out: '', err: matching(/^media\.s3: .*ECONNREFUSED/) });
+  expect(away).toMatchObject({ code: 20, out: '', err: matching(/^media\.s3\.endpoint: .*ECONNREFUSED/) });
   const missing = await run(['check-config', '--config', join(folder, 'absent.yaml')]);
   expect(missing).toMatchObject({ code: 10, err: matching(/ENOENT/) });
 });
@@ -162,13 +164,17 @@ test('serving starts, is ready although the bucket for files is away, and ends w
   try {
     const port = await waitFor(() => lines(out).find((line) => line.msg === 'serving')?.http_port, { what: 'serving' });
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    expect(await mediaState(`http://127.0.0.1:${port}`)).toEqual({
+      state: 'unusable',
+      problem: matching(/^spec\.media\.s3\.endpoint: .*http:\/\/127\.0\.0\.1:1 cannot be reached \(ECONNREFUSED\)$/),
+    });
     child.kill('SIGINT');
     expect(await exited).toBe(0);
   } finally {
     child.kill('SIGKILL');
   }
   expect(lines(out)).toMatchObject([
-    { msg: matching(/^files cannot be kept now/), reason: matching(/^media\.s3: .*ECONNREFUSED/) },
+    { msg: matching(/^files cannot be kept now/), reason: matching(/^media\.s3\.endpoint: .*ECONNREFUSED/) },
     { msg: 'serving' },
     { msg: 'stopping' },
   ]);

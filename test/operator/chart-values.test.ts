@@ -39,6 +39,7 @@ const CHANGED: Readonly<Record<string, { set: string; shows: string | RegExp }>>
   'metrics.labels': { set: '', shows: 'team: a' },
   'metrics.runbookURL': { set: 'https://wiki.example/r', shows: 'https://wiki.example/r/' },
   'networkPolicy.enabled': { set: 'false', shows: '' },
+  profiling: { set: 'true', shows: /PROFILING\n\s+value: "true"/ },
   logLevel: { set: 'debug', shows: /LOG_LEVEL\n\s+value: debug/ },
 };
 

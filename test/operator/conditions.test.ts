@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { freePort } from '../support/embedded-postgres.ts';
@@ -175,6 +176,27 @@ test('of two resources with one server name the younger stalls and touches nothi
     homeserverManifest(stage, younger, { serverName: 'twice.example', replicas: 2 }),
     'user',
   );
+  await waitReady(stage, younger);
+});
+
+test('of two resources with one signing key the younger stalls by KeyReuse and never uses it; with another key it is served', async () => {
+  const [older, younger] = [await stage.namespace(), await stage.namespace()];
+  const signingKeys = { keys: [{ name: 'k1', state: 'Active', secretRef: { name: 'brought', key: 'signing.key' } }] };
+  const text = `ed25519 a_AbCd ${randomBytes(32).toString('base64').replace('=', '')}\n`;
+  for (const namespace of [older, younger]) {
+    await writeSecret(stage.client, { namespace, name: 'brought' }, { 'signing.key': text });
+  }
+  await applyHomeserver(stage, older, { signingKeys });
+  await waitReady(stage, older);
+  await waitFor(() => Date.now() % 1000 < 500, { what: 'another second, since creation times have whole ones' });
+  await applyHomeserver(stage, younger, { signingKeys });
+  const view = await stalledFor(younger, 'KeyReuse');
+  expect(conditionOf(view, 'SigningKeysReady')?.message).toContain(`${older}/chat`);
+  expect(view.status.signingKeys ?? []).toEqual([]);
+  expect([...(await listChildren(stage, younger)).keys()]).not.toContain('Secret/chat-keyring');
+  expect(conditionOf(await readHomeserver(stage, older), 'Ready')).toMatchObject({ status: 'True' });
+  const other = `ed25519 a_AbCd ${randomBytes(32).toString('base64').replace('=', '')}\n`;
+  await writeSecret(stage.client, { namespace: younger, name: 'brought' }, { 'signing.key': other });
   await waitReady(stage, younger);
 });
 

@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
 import { KINDS } from '../../operator/reconcile/kinds.ts';
 import { readSecret } from '../../operator/reconcile/secret-data.ts';
 import type { KubeObject, Resource } from '../../operator/runtime/kube-object.ts';
 import { waitFor } from '../support/wait-for.ts';
-import type { Stage } from './support/stage.ts';
+import type { RunningOperator, Stage } from './support/stage.ts';
 import {
   applyHomeserver,
   collectGarbage,
@@ -18,10 +19,11 @@ import {
 } from './support/stage.ts';
 
 let stage: Stage;
+let operator: RunningOperator;
 let namespace: string;
 beforeAll(async () => {
   stage = await openStage();
-  await stage.startOperator();
+  operator = await stage.startOperator();
   namespace = await stage.namespace();
   await applyHomeserver(stage, namespace, { replicas: 2 });
   await waitReady(stage, namespace);
@@ -34,6 +36,15 @@ const Template = z.looseObject({
     template: z.looseObject({ metadata: z.looseObject({ annotations: z.record(z.string(), z.string()) }) }),
   }),
 });
+
+const EVENTS: Resource = { apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true };
+
+const Told = z.looseObject({ type: z.string(), reason: z.string(), note: z.string() });
+const Budget = z.looseObject({ spec: z.looseObject({ maxUnavailable: z.int() }) });
+
+/** Over all labels. */
+const sumOf = ({ values }: { values: readonly { value: number }[] }) =>
+  values.reduce((sum, { value }) => sum + value, 0);
 
 /** What stays of a deleted resource. */
 const RETAINED = ['Secret/chat-app', 'Secret/chat-db', 'Secret/chat-key-k1'];
@@ -94,6 +105,41 @@ test('a field that we own and somebody changed is put back; a field of theirs st
   );
   expect(mended.metadata.annotations).toMatchObject({ 'example.org/theirs': 'yes' });
   await waitReady(stage, namespace);
+});
+
+test('who changes a child again and again is named once, and the child is then put back every five minutes only', async () => {
+  const place = await stage.namespace();
+  await applyHomeserver(stage, place, { replicas: 2 });
+  await waitReady(stage, place);
+  const name = { namespace: place, name: 'chat' };
+  const budget = async () =>
+    (await stage.client.get(KINDS.podDisruptionBudget, name)) ?? expect.fail('no disruption budget');
+  const counted = async () => sumOf(await operator.metrics.driftRepairs.get());
+  const wanted = Budget.parse(await budget()).spec;
+  const before = await counted();
+  const change = async (maxUnavailable: number) =>
+    stage.client.replace(
+      KINDS.podDisruptionBudget,
+      { ...(await budget()), spec: { ...wanted, maxUnavailable } },
+      'other-tool',
+    );
+  for (let time = 0; time < 5; time += 1) {
+    await change(2);
+    const isBack = async () => isDeepStrictEqual((await budget())['spec'], wanted);
+    await waitFor(isBack, { what: `the budget to be put back for time ${time}` });
+  }
+  await change(3);
+  // A whole run with this change in it; the edit of the spec makes another Deployment, which is no drift.
+  await applyHomeserver(stage, place, { replicas: 3 });
+  await waitReady(stage, place);
+  expect(await budget()).toMatchObject({ spec: { maxUnavailable: 3 } });
+  expect((await counted()) - before).toBe(5);
+  const { items } = await stage.client.list(EVENTS, { namespace: place });
+  const told = items.map((item) => Told.parse(item)).filter(({ reason }) => reason === 'ObjectContested');
+  expect(told.map(({ type, note }) => `${type}: ${note}`)).toEqual([
+    `Warning: PodDisruptionBudget ${place}/chat is changed again and again by other-tool; from now on it is put back ` +
+      'every 5 minutes. Let one of the two alone say what it is.',
+  ]);
 });
 
 test('deleted application secrets are made again and the pods roll', async () => {

@@ -73,6 +73,28 @@ test('requests in a row share one connection, and paths keep the prefix of the s
   expect(sockets.size).toBe(1);
 });
 
+test('however many watches run, a request does not wait for one of them to end', async () => {
+  handle = (request, response) => {
+    if (request.url?.includes('watch') === true) response.write('{}\n');
+    else response.end('{}');
+  };
+  const many = createTransport({
+    access: { current: () => Promise.resolve(access(false)) },
+    userAgent: 'test',
+    requestTimeoutMs: 60_000,
+    rate: { perSecond: 100_000, burst: 100_000 },
+    onRequest: () => undefined,
+  });
+  const watch: ApiRequest = { ...GET, verb: 'watch', query: { watch: 'true' } };
+  try {
+    await Promise.all(Array.from({ length: 600 }, () => many.stream(watch)));
+    expect(await many.send(GET)).toEqual({});
+    expect(sockets.size).toBe(601);
+  } finally {
+    await many.close();
+  }
+});
+
 test('other certificates lead to another connection, while a running watch goes on over the old one', async () => {
   handle = (request, response) => {
     response.write('{}');

@@ -194,7 +194,10 @@ test('an image that is not what the catalogue says is found before anything is w
   const image = { repository: 'localhost/private', digest: `sha256:${'1'.repeat(64)}` };
   await applyHomeserver(stage, namespace, { version: '0.2.0', image });
   const view = await stalled(namespace, 'VersionUnknown');
-  expect(conditionOf(view, 'Ready')?.message).toContain('not the version that the catalogue describes');
+  expect(conditionOf(view, 'Ready')?.message).toContain(
+    'spec.image.digest names an image that is not the version that the catalogue describes. Give the digest of that ' +
+      'version, or take spec.image.digest out',
+  );
   const rows = await stage.sql(
     "select plan ->> 'to' as to from matrix_operator.upgrade",
     [],

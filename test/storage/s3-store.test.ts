@@ -77,7 +77,7 @@ test('wrong credentials and a bucket that is not there are told at once, without
   const refused = await stranger.put('a', Buffer.from('a')).catch((error: unknown) => String(error));
   expect(refused).toMatch(/answered 403 SignatureDoesNotMatch/);
   expect(refused).not.toContain('not-the-secret');
-  expect(await bucketProblem(stranger)).toMatchObject({
+  expect(await bucketProblem(stranger, 'media.s3.endpoint')).toMatchObject({
     message: matching(/^media\.s3\.credentialsDirectory: .* cannot be written: .* 403 SignatureDoesNotMatch$/),
     passing: false,
   });
@@ -86,14 +86,17 @@ test('wrong credentials and a bucket that is not there are told at once, without
   const nowhere = open({ bucket: 'not-there' });
   await expect(nowhere.put('a', Buffer.from('a'))).rejects.toThrow('there is no bucket not-there');
   await expect(nowhere.get('a', 1)).rejects.toThrow('there is no bucket not-there');
-  expect(await bucketProblem(nowhere)).toMatchObject({ message: matching(/^media\.s3\.bucket: /), passing: false });
+  expect(await bucketProblem(nowhere, 'media.s3.endpoint')).toMatchObject({
+    message: matching(/^media\.s3\.bucket: /),
+    passing: false,
+  });
   await Promise.all([stranger.close(), nowhere.close()]);
   await rm(directory, { recursive: true, force: true });
 });
 
 test('a bucket is fit for files when an object can be written, read and deleted; nothing of that stays', async () => {
   const store = open({ prefix: 'files/test.example:8448/media/' });
-  expect(await bucketProblem(store)).toBeUndefined();
+  expect(await bucketProblem(store, 'media.s3.endpoint')).toBeUndefined();
   expect(await namesOf(store, '')).toEqual([]);
   await store.close();
 });
@@ -104,8 +107,8 @@ test('a server that takes requests and says nothing is given up', async () => {
   const address = silent.address();
   const endpoint = typeof address === 'object' ? `http://127.0.0.1:${address?.port}` : '';
   const store = open({ endpoint, patience: { tries: 2, requestMs: 50 } });
-  expect(await bucketProblem(store)).toMatchObject({
-    message: matching(/cannot be reached \(ETIMEDOUT\)$/),
+  expect(await bucketProblem(store, 'media.s3.endpoint')).toMatchObject({
+    message: matching(/^media\.s3\.endpoint: .* cannot be reached \(ETIMEDOUT\)$/),
     passing: true,
   });
   await store.close();
@@ -117,7 +120,7 @@ test('a server that goes away comes back within the retries of a request', async
   const store = open();
   await server.kill();
   const hasty = open({ patience: { tries: 1, requestMs: 60_000 } });
-  expect(await bucketProblem(hasty)).toMatchObject({ passing: true });
+  expect(await bucketProblem(hasty, 'media.s3.endpoint')).toMatchObject({ passing: true });
   await hasty.close();
   const written = store.put('again', Buffer.from('again'));
   await server.start();

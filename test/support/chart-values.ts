@@ -4,12 +4,10 @@ const text = (what: string) => z.string().describe(what);
 const flag = (fallback: boolean, what: string) => z.boolean().default(fallback).describe(what);
 const open = (what: string) => z.record(z.string(), z.unknown()).default({}).describe(what);
 
-const namespaces = (what: string) =>
-  z
-    .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/))
-    .default([])
-    .describe(what)
-    .meta({ uniqueItems: true });
+const namespaces = (what: string, most?: number) => {
+  const names = z.array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/));
+  return (most === undefined ? names : names.max(most)).default([]).describe(what).meta({ uniqueItems: true });
+};
 
 /** The values of the Helm chart: values.yaml, values.schema.json and docs/reference/chart.md are made from this. */
 export const ChartValues = z.strictObject({
@@ -49,14 +47,15 @@ export const ChartValues = z.strictObject({
   watch: z
     .strictObject({
       namespaces: namespaces(
-        'Namespaces to work in, by Roles there and no ClusterRole; empty: the whole cluster. Each must exist.',
+        'Namespaces to work in, by Roles there and no ClusterRole; empty: the whole cluster. Each must exist. At most 50: the operator holds some 15 watches in each.',
+        50,
       ),
     })
     .prefault({}),
   rbac: z
     .strictObject({
       tenantNamespaces: namespaces(
-        'Namespaces in which the operator may write and read Secrets; each must exist when the chart is installed.',
+        'Namespaces in which the operator may write and read Secrets; each must exist when the chart is installed. In the first 66 it watches them; in the others, and where a binding was made by hand, it reads them every five minutes.',
       ),
       tenantClusterWide: flag(false, 'The same for every namespace, those to come included.'),
     })
@@ -121,5 +120,9 @@ export const ChartValues = z.strictObject({
       enabled: flag(true, "Lets nothing into the operator's pods but probes and scrapes."),
     })
     .prefault({}),
+  profiling: flag(
+    false,
+    'Answers /debug/profile?seconds=N on the health port (8080) with a CPU profile of the operator, as Chrome reads it.',
+  ),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe line of the log.'),
 });

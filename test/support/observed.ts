@@ -18,5 +18,5 @@ export function observed(gates: Partial<Record<Gate, GateReport>>, more: Partial
   };
   const federation = { state: 'pending' } as const;
   const pods = { replicas: 2, readyReplicas: 2, version: '1.0.0', versions: undefined };
-  return { ...pods, gates: all, overdue: false, federation, backup: undefined, ...more };
+  return { ...pods, gates: all, overdue: false, federation, backup: undefined, media: undefined, ...more };
 }

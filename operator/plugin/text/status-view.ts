@@ -93,7 +93,7 @@ function keyRows({ status }: MatrixHomeserver, now: number): Row[] {
 }
 
 /** What a reader looks for is there when it is good, too; the rest only when it is not. */
-const ALWAYS = ['Ready', 'SchemaReady', 'RollbackPossible', 'FederationVerified', 'BackupReady'];
+const ALWAYS = ['Ready', 'SchemaReady', 'RollbackPossible', 'FederationVerified', 'MediaReady', 'BackupReady'];
 /** Said by Ready. */
 const NEVER = ['Reconciling', 'Available'];
 
