@@ -13,6 +13,7 @@ const MAX_ALIASES = 100;
  * Errors: M_INVALID_PARAM, M_BAD_ALIAS. Spec: client-server API, "setRoomStateWithKey" (v1.19).
  */
 export async function checkCanonicalAlias(ctx: RoomsContext, roomId: RoomId, content: JsonObject): Promise<void> {
+  if (!isListed(content)) throw new MatrixError('M_INVALID_PARAM', 'alt_aliases: a list of aliases is allowed');
   const wanted = aliasesOf(content);
   if (wanted.length > MAX_ALIASES)
     throw new MatrixError('M_INVALID_PARAM', `alt_aliases: at most ${MAX_ALIASES} are allowed`);
@@ -25,6 +26,12 @@ export async function checkCanonicalAlias(ctx: RoomsContext, roomId: RoomId, con
     if ((await selectRoomIdOfAlias(ctx.store.db, parsed)) === roomId) continue;
     throw new MatrixError('M_BAD_ALIAS', `The alias ${parsed} does not lead to this room.`);
   }
+}
+
+/** Whether the other aliases are a list, or left out. */
+function isListed(content: JsonObject): boolean {
+  const others = ownMember(content, 'alt_aliases') ?? [];
+  return Array.isArray(others);
 }
 
 function aliasesOf(content: JsonObject): readonly unknown[] {

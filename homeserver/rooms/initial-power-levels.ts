@@ -1,6 +1,7 @@
 import { isJsonInteger, ownMember, ownObject, type JsonObject } from '../room/json-value.ts';
 import type { UserId } from '../room/identifiers.ts';
 import type { RoomVersionRules } from '../room/room-versions.ts';
+import { ROOM_PRESETS, type RoomPreset } from './room-preset.ts';
 
 const TOMBSTONE = 'm.room.tombstone';
 
@@ -11,7 +12,7 @@ const TOMBSTONE = 'm.room.tombstone';
  */
 export function initialPowerLevels(
   rules: RoomVersionRules,
-  room: { creator: UserId; administrators: readonly UserId[]; override: JsonObject },
+  room: { creator: UserId; administrators: readonly UserId[]; preset: RoomPreset; override: JsonObject },
 ): JsonObject {
   const infinite = rules.creatorPower === 'infinite';
   const listed = infinite ? [] : [room.creator, ...room.administrators];
@@ -30,7 +31,7 @@ export function initialPowerLevels(
     },
     events_default: 0,
     state_default: 50,
-    invite: 50,
+    invite: ROOM_PRESETS[room.preset].invite,
     kick: 50,
     ban: 50,
     redact: 50,

@@ -94,6 +94,19 @@ test.for(overrides)(
   },
 );
 
+const inviting = [
+  { preset: 'private_chat', invite: 0 },
+  { preset: 'trusted_private_chat', invite: 0 },
+  { preset: 'public_chat', invite: 50 },
+] as const;
+
+test.for(inviting)('in a $preset inviting takes power $invite, or what the client asks for', ({ preset, invite }) => {
+  const levels = newRoomEvents({ ...PLAIN, preset })[2];
+  expect(levels?.content).toMatchObject({ invite });
+  const asked = newRoomEvents({ ...PLAIN, preset, powerLevelOverride: { invite: 70 } })[2];
+  expect(asked?.content).toMatchObject({ invite: 70 });
+});
+
 test('initial state takes the place of what the preset would set', () => {
   const visible = { type: 'm.room.history_visibility', stateKey: '', content: { history_visibility: 'joined' } };
   const drafts = newRoomEvents({ ...PLAIN, initialState: [visible] });

@@ -33,7 +33,7 @@ export interface NewRoom {
 export function newRoomEvents(room: NewRoom): EventDraft[] {
   const { creator, rules, preset, invite } = room;
   const administrators = preset === 'trusted_private_chat' ? invite : [];
-  const powerLevels = initialPowerLevels(rules, { creator, administrators, override: room.powerLevelOverride });
+  const powerLevels = initialPowerLevels(rules, { creator, administrators, preset, override: room.powerLevelOverride });
   return [
     state(creator, 'm.room.create', createContent(room, administrators)),
     state(creator, 'm.room.member', { ...room.profiles.get(creator), membership: 'join' }, creator),

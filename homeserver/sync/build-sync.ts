@@ -31,6 +31,7 @@ import type { ReadAt } from './streams/unread.ts';
 import type { SyncRequest } from './sync-request.ts';
 import { weightOf } from './sync-weight.ts';
 import type { TypingRoomUsers } from './typing.ts';
+import type { RoomUnread } from './unread-memory.ts';
 
 /** What one look at the database found. */
 export interface SyncParts {
@@ -215,8 +216,27 @@ async function tellRooms(session: Session, request: SyncRequest, rooms: RoomsInp
     heroes: heroes.get(room.row.room_no),
     unread: unread.get(room.row.room_no) ?? new Map(),
     threadsApart: request.filter.threadCounts,
-    isRecounted: byRoom.recounted.has(room.row.room_no),
+    isRecounted:
+      byRoom.recounted.has(room.row.room_no) ||
+      isCountedOtherwise(session, window, unread.get(room.row.room_no), byRoom),
   }));
+}
+
+/** Whether what the filter keeps from the timeline may have changed what is unread: the client would hear of it with the next event. */
+function isCountedOtherwise(
+  { reader, numbers }: Session,
+  window: TimelineWindow,
+  unread: RoomUnread | undefined,
+  { ignored }: RoomStreams,
+): boolean {
+  if (unread === undefined || window.scanned.length === window.events.length) return false;
+  const given = new Set(window.events);
+  const isHeard = notIgnored(ignored);
+  return window.scanned.some((row) => {
+    if (given.has(row) || !isHeard(row)) return false;
+    // Who writes has read what stands above, and a redacted event does not count.
+    return unread.size > 0 || row.sender_no === reader.userNo || row.type_no === numbers.redactionType;
+  });
 }
 
 function readTimelines(session: Session, request: SyncRequest, { plan, byRoom }: RoomsInput) {

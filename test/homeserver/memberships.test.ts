@@ -116,7 +116,11 @@ test('a restricted room lets in members of the room that it names, by the word o
   const space = await alice.createRoom({ preset: 'public_chat' });
   const allow = [{ type: 'm.room_membership', room_id: space }];
   const joinRules = { type: 'm.room.join_rules', content: { join_rule: 'restricted', allow } };
-  const roomId = await alice.createRoom({ preset: 'private_chat', initial_state: [joinRules] });
+  const roomId = await alice.createRoom({
+    preset: 'private_chat',
+    initial_state: [joinRules],
+    power_level_content_override: { invite: 50 },
+  });
   expect(await bob.join(roomId)).toMatchObject(FORBIDDEN);
   await bob.join(space);
   expect((await bob.join(roomId)).status).toBe(200);

@@ -114,6 +114,8 @@ test('a canonical alias must be an alias of this room', async () => {
   const set = (content: object) => alice.setState(roomId, 'm.room.canonical_alias', content);
   expect((await set({ alias: '#here:test.example', alt_aliases: ['#here:test.example'] })).status).toBe(200);
   expect(await set({ alias: '#there:test.example' })).toMatchObject({ status: 400, body: { errcode: 'M_BAD_ALIAS' } });
+  const noList = { status: 400, body: { errcode: 'M_INVALID_PARAM' } };
+  expect(await set({ alt_aliases: '#here:test.example' })).toMatchObject(noList);
   expect(await set({ alias: 'nonsense' })).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
   expect((await set({})).status).toBe(200);
 });

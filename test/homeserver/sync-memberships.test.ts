@@ -29,6 +29,7 @@ test('an invite comes with stripped state and nothing else of the room', async (
       'm.room.create/',
       'm.room.name/',
       'm.room.join_rules/',
+      `m.room.member/${alice.userId}`,
       `m.room.member/${bob.client.userId}`,
     ]),
   );

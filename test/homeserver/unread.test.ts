@@ -255,6 +255,23 @@ test('what is read at another device is told also to one that wants no receipts'
   expect(await next()).toEqual([undefined, undefined]);
 });
 
+test('what the filter keeps from the timeline is counted in the same answer, and is no news when it counts nothing', async () => {
+  const reader = new SyncReader(server, bob);
+  const filter = { room: { timeline: { types: ['org.example'] } } };
+  const next = async () => countOf((await reader.next({ filter })).rooms.join[roomId]?.unread_notifications);
+  expect(await next()).toEqual([0, 0]);
+  await send({ msgtype: 'm.notice' });
+  expect(await next()).toEqual([undefined, undefined]);
+  const first = await send({});
+  expect(await next()).toEqual([1, 0]);
+  await send({});
+  expect(await next()).toEqual([2, 0]);
+  await alice.request('PUT', `/rooms/${roomId}/redact/${encodeURIComponent(first)}/t`, {});
+  expect(await next()).toEqual([1, 0]);
+  await send({}, 'm.room.message', bob);
+  expect(await next()).toEqual([0, 0]);
+});
+
 test('rules of the own making decide: of senders, rooms, names, member counts; notices too once their rule is off', async () => {
   await send({ msgtype: 'm.notice' });
   await send({ body: 'hi Robert!' });
