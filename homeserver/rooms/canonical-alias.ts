@@ -13,8 +13,7 @@ const MAX_ALIASES = 100;
  * Errors: M_INVALID_PARAM, M_BAD_ALIAS. Spec: client-server API, "setRoomStateWithKey" (v1.19).
  */
 export async function checkCanonicalAlias(ctx: RoomsContext, roomId: RoomId, content: JsonObject): Promise<void> {
-  if (!isListed(content)) throw new MatrixError('M_INVALID_PARAM', 'alt_aliases: a list of aliases is allowed');
-  const wanted = aliasesOf(content);
+  const wanted = wantedAliases(content);
   if (wanted.length > MAX_ALIASES)
     throw new MatrixError('M_INVALID_PARAM', `alt_aliases: at most ${MAX_ALIASES} are allowed`);
   const head = await loadRoomHead(ctx.store, roomId, [['m.room.canonical_alias', '']]);
@@ -28,10 +27,11 @@ export async function checkCanonicalAlias(ctx: RoomsContext, roomId: RoomId, con
   }
 }
 
-/** Whether the other aliases are a list, or left out. */
-function isListed(content: JsonObject): boolean {
-  const others = ownMember(content, 'alt_aliases') ?? [];
-  return Array.isArray(others);
+/** Errors: M_INVALID_PARAM. */
+function wantedAliases(content: JsonObject): readonly unknown[] {
+  const others: unknown = ownMember(content, 'alt_aliases') ?? [];
+  if (!Array.isArray(others)) throw new MatrixError('M_INVALID_PARAM', 'alt_aliases: a list of aliases is allowed');
+  return aliasesOf(content);
 }
 
 function aliasesOf(content: JsonObject): readonly unknown[] {
