@@ -38,6 +38,8 @@ const cases = ALL_RULES.flatMap((rules) => {
     ),
     row('join rules, which a topic does not need', [...cited, joinRule('public')], 'auth_events.unexpected'),
     row('a message event', [...cited, { type: 'm.room.message' }], 'auth_events.unexpected'),
+    row('power levels that are no state', [...cited, { type: 'm.room.power_levels' }], 'auth_events.unexpected'),
+    row('the membership of another user', [...cited, member('@bob:two', 'join')], 'auth_events.unexpected'),
     row('a rejected event', cited, 'auth_events.rejected', true),
     row(
       'an event of another room',
@@ -53,6 +55,18 @@ const cases = ALL_RULES.flatMap((rules) => {
 test.for(cases)('$title: $says', ({ rules, events, says, rejected }) => {
   const cited = events.map((event) => ({ event: tell(event, rules), rejected }));
   expect(spoken(checkAuthEvents(tell(topic, rules), cited, rules))).toBe(says);
+});
+
+test.for(ALL_RULES)('version $version: an invite cites the memberships of both', (rules) => {
+  const create = rules.createInAuthEvents ? [createEvent()] : [];
+  const events = [...create, ...good, member('@bob:two', 'leave'), joinRule('invite')];
+  const cited = events.map((event) => ({ event: tell(event, rules), rejected: false }));
+  const invite = { ...member('@bob:two', 'invite'), sender: '@alice:one' };
+  expect(checkAuthEvents(tell(invite, rules), cited, rules)).toEqual({ allowed: true });
+});
+
+test.for(ALL_RULES)('version $version: a create event needs to cite nothing', (rules) => {
+  expect(checkAuthEvents(tell(createEvent(), rules), [], rules)).toEqual({ allowed: true });
 });
 
 test('every reason for refusing an event has a case in the tables of this folder', () => {

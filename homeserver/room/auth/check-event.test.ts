@@ -47,7 +47,43 @@ const cases: AuthCase[] = [
   },
   { name: 'a message of a stranger', event: { ...message, sender: '@stranger:two' }, says: 'sender.not_joined' },
   { name: 'a topic below its level', event: { ...topic, sender: '@alice:one' }, says: 'event.too_little_power' },
-  { name: 'a topic at its level', event: { ...topic, sender: '@mod:one' }, says: 'allowed' },
+  { name: 'a topic above its level', event: { ...topic, sender: '@mod:one' }, says: 'allowed' },
+  {
+    name: 'a topic at its level, which is below the default for state',
+    event: { ...topic, sender: '@alice:one' },
+    state: [powerLevels({ users: { '@alice:one': 25 }, events: { 'm.room.topic': 25 } })],
+    says: 'allowed',
+  },
+  {
+    name: 'a topic below its level, which is above the default for state',
+    event: { ...topic, sender: '@mod:one' },
+    state: [powerLevels({ users: { '@mod:one': 50 }, events: { 'm.room.topic': 51 } })],
+    says: 'event.too_little_power',
+  },
+  {
+    name: 'state at a default of its own',
+    event: { ...topic, sender: '@alice:one' },
+    state: [powerLevels({ users: { '@alice:one': 10 }, state_default: 10 })],
+    says: 'allowed',
+  },
+  {
+    name: 'state below a default of its own',
+    event: { ...topic, sender: '@mod:one' },
+    state: [powerLevels({ users: { '@mod:one': 50 }, state_default: 51 })],
+    says: 'event.too_little_power',
+  },
+  {
+    name: 'a topic by one who has the power of those who are not listed',
+    event: { ...topic, sender: '@alice:one' },
+    state: [powerLevels({ users_default: 50, users: { '@mod:one': 0 } })],
+    says: 'allowed',
+  },
+  {
+    name: 'a topic by one who is listed with less than those who are not',
+    event: { ...topic, sender: '@mod:one' },
+    state: [powerLevels({ users_default: 50, users: { '@mod:one': 0 } })],
+    says: 'event.too_little_power',
+  },
   {
     name: 'a state event below the default of 50',
     event: { type: 'm.room.name', stateKey: '', sender: '@alice:one' },
@@ -75,6 +111,30 @@ const cases: AuthCase[] = [
     event: { ...topic, sender: '@creator:one' },
     without: ['m.room.power_levels'],
     says: 'allowed',
+  },
+  ...(
+    [
+      ['@alice:one', 'allowed', 'event.too_little_power'],
+      ['@creator:one', 'event.too_little_power', 'allowed'],
+    ] as const
+  ).flatMap(([sender, before11, since11]) => {
+    const row = {
+      name: `a state event by ${sender} in a room without power levels that names @alice:one as its creator`,
+      event: { ...topic, sender },
+      state: [createEvent({ creator: '@alice:one' })],
+      without: ['m.room.power_levels'],
+    };
+    return [
+      { ...row, until: 10, says: before11 },
+      { ...row, since: 11, says: since11 },
+    ];
+  }),
+  {
+    name: 'a state event in a room without power levels by one whom an older version would not take for a creator',
+    event: { ...topic, sender: '@second:one' },
+    without: ['m.room.power_levels'],
+    until: 11,
+    says: 'event.too_little_power',
   },
   {
     name: 'a state event by a creator whom the power levels do not name, where creators have no lasting power',

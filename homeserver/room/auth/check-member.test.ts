@@ -69,6 +69,12 @@ const joins: AuthCase[] = [
     without: ['m.room.join_rules'],
     says: 'join.not_allowed',
   },
+  ...[{ without: ['m.room.join_rules'] }, { state: [{ ...joinRule('invite'), content: {} }] }].map((row) => ({
+    name: `a join of an invited user ${'without' in row ? 'without join rules in the room' : 'where the join rules say nothing'}`,
+    event: does('@invited:two', 'join'),
+    ...row,
+    says: 'allowed',
+  })),
   {
     name: 'a join of a stranger into a public room',
     event: does('@stranger:two', 'join'),
@@ -168,6 +174,13 @@ const restrictedJoins: AuthCase[] = restrictedRules.flatMap(({ rule, since }) =>
   {
     name: `a join with a voucher that is no user id (${rule})`,
     event: vouched('alice', ['one']),
+    state: [joinRule(rule)],
+    since,
+    says: 'member.authoriser_not_signed',
+  },
+  {
+    name: `a join with a voucher that is a number (${rule})`,
+    event: { ...does('@stranger:two', 'join'), content: { membership: 'join', join_authorised_via_users_server: 5 } },
     state: [joinRule(rule)],
     since,
     says: 'member.authoriser_not_signed',
@@ -273,6 +286,12 @@ const bansAndKnocks: AuthCase[] = [
   { name: 'a ban of a stranger', event: does('@mod:one', 'ban', '@stranger:two'), says: 'allowed' },
   { name: 'a ban by one who left', event: does('@left:two', 'ban', '@bob:two'), says: 'ban.sender_not_joined' },
   { name: 'a ban below the ban level', event: does('@alice:one', 'ban', '@bob:two'), says: 'ban.too_little_power' },
+  {
+    name: 'a ban of one with equal power',
+    event: does('@mod:one', 'ban', '@bob:two'),
+    state: [powerLevels({ users: { '@mod:one': 50, '@bob:two': 50 } })],
+    says: 'ban.too_little_power',
+  },
   { name: 'a ban of one with more power', event: does('@mod:one', 'ban', '@admin:one'), says: 'ban.too_little_power' },
   { name: 'a knock where none is allowed', event: does('@left:two', 'knock'), since: 7, says: 'knock.not_allowed' },
   {

@@ -36,8 +36,28 @@ const shape = (
     ['users that are a list', { users: [] }, 'power.bad_users'],
     ['null for a user', { users: { '@a:b': null } }, 'power.bad_users'],
     ['a user without a server', { users: { '@a': 1 } }, 'power.bad_users'],
+    ['a user without a server beside a good one', { users: { '@a': 1, '@a:b': 1 } }, 'power.bad_users'],
   ] as const
 ).map(([name, members, says]) => ({ name, event: change('@admin:one', members), says }));
+
+const LEVELS = ['users_default', 'events_default', 'state_default', 'ban', 'redact', 'kick', 'invite'];
+
+/** Each level by itself. */
+const eachLevel: AuthCase[] = LEVELS.flatMap((level) => {
+  const state = [powerLevels({ ...before, [level]: 50 })];
+  const set = (value: JsonObject[string]) => ({ ...powerLevels({ ...before, [level]: value }), sender: '@mod:one' });
+  return [
+    { name: `${level} set to the own power`, event: set(50), state: [powerLevels(before)], says: 'allowed' },
+    { name: `${level} set above the own power`, event: set(51), state, says: 'power.level_above_own' },
+    {
+      name: `${level} lowered from above the own power`,
+      event: set(0),
+      state: [powerLevels({ ...before, [level]: 51 })],
+      says: 'power.level_above_own',
+    },
+    { name: `${level} as a word`, event: set('fifty'), state, says: 'power.bad_level' },
+  ].filter(({ name }) => name !== 'ban set to the own power');
+});
 
 function fraction(source: string): LooseNumber {
   const number = LooseNumber.parse(source);
@@ -113,6 +133,7 @@ const oldShapes: AuthCase[] = [
 
 const cases: AuthCase[] = [
   ...shape,
+  ...eachLevel,
   ...oldShapes,
   {
     name: 'a word in notifications',

@@ -4,12 +4,13 @@ import {
   createEvent,
   member,
   powerLevels,
+  rulesOf,
   storyState,
   tell,
   type Told,
 } from '../../../test/support/room-story.ts';
 import type { RoomVersionRules } from '../room-versions.ts';
-import { judgeEvent } from './judge-event.ts';
+import { judgeByAuthEvents, judgeEvent } from './judge-event.ts';
 
 interface JudgeCase {
   name: string;
@@ -74,9 +75,24 @@ function evidence(row: JudgeCase, rules: RoomVersionRules) {
   };
 }
 
+test.for(rows.filter(({ before, now }) => before === undefined && now === undefined))(
+  'version $version: by its auth events alone, $name is $says.verdict',
+  (row) => {
+    expect(judgeByAuthEvents(tell(message, row.rules), evidence(row, row.rules), row.rules)).toMatchObject(row.says);
+  },
+);
+
+test('from version 12 on nothing stands in a room whose create event is not known', () => {
+  const rules = rulesOf('12');
+  const unknown = { ...evidence({ name: '', says: { verdict: '' } }, rules), create: undefined };
+  expect(judgeEvent(tell(message, rules), unknown, rules)).toMatchObject({
+    verdict: 'rejected',
+    rule: 'room.no_create',
+  });
+});
+
 test('from version 12 on nothing stands in a room whose create event was rejected', () => {
-  const rules = ALL_RULES.find(({ version }) => version === '12') ?? ALL_RULES[0];
-  if (rules === undefined) throw new Error('no rules');
+  const rules = rulesOf('12');
   const create = { event: tell(createEvent(), rules), rejected: true };
   const judged = judgeEvent(
     tell(message, rules),

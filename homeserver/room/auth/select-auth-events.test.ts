@@ -12,6 +12,26 @@ const invite = (content = {}): Told => ({
 const cases: { name: string; event: Told; keys: string[] }[] = [
   { name: 'a message', event: { type: 'm.room.message', sender: '@a:b' }, keys: ['power_levels', 'member @a:b'] },
   {
+    name: 'a topic',
+    event: { type: 'm.room.topic', sender: '@a:b', stateKey: '', content: { membership: 'join' } },
+    keys: ['power_levels', 'member @a:b'],
+  },
+  {
+    name: 'a knock',
+    event: { type: 'm.room.member', sender: '@a:b', stateKey: '@a:b', content: { membership: 'knock' } },
+    keys: ['power_levels', 'member @a:b', 'join_rules'],
+  },
+  {
+    name: 'a join that carries a proof for an invite',
+    event: {
+      type: 'm.room.member',
+      sender: '@a:b',
+      stateKey: '@a:b',
+      content: { membership: 'join', third_party_invite: { signed: { token: 't' } } },
+    },
+    keys: ['power_levels', 'member @a:b', 'join_rules'],
+  },
+  {
     name: 'an own join',
     event: { type: 'm.room.member', sender: '@a:b', stateKey: '@a:b', content: { membership: 'join' } },
     keys: ['power_levels', 'member @a:b', 'join_rules'],
