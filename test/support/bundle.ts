@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { inputDigest } from '../cluster/images/input-digest.ts';
+import { withProcessLock } from '../cluster/process-lock.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const migrations = join(root, 'homeserver', 'storage', 'migrations');
@@ -60,6 +62,12 @@ const OWN: BundleOptions = { folder: 'app', plugins: [], moreMigrations: [] };
  */
 export async function bundle(options: BundleOptions = OWN): Promise<string> {
   const target = join(root, 'dist', options.folder);
+  // Test files that run side by side ask for the same one.
+  const name = `bundle-${createHash('sha256').update(target).digest('hex').slice(0, 16)}`;
+  return withProcessLock(name, `another process bundles ${target}`, () => bundleAt(target, options));
+}
+
+async function bundleAt(target: string, options: BundleOptions): Promise<string> {
   for (const source of Object.values(programs)) {
     if (!existsSync(source)) throw new Error(`cannot bundle: there is no ${source}`);
   }
