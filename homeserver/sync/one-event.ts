@@ -9,7 +9,7 @@ import { giveStateEvents, giveTimelineEvents } from './give-events.ts';
 import { heardIn } from './ignored-users.ts';
 import { comparePoints, formatPoint, pointBefore, START_OF_ROOM } from './position.ts';
 import type { TimelinePoint } from './position.ts';
-import { openRoom } from './room-access.ts';
+import { openRoom, openRoomForOneEvent } from './room-access.ts';
 import type { RoomAccess } from './room-access.ts';
 import { readEvents } from './read-events.ts';
 import { object } from './room-json.ts';
@@ -32,7 +32,7 @@ export async function readEvent(
   eventId: string,
 ): Promise<string> {
   const session = await openSession(ctx, reader);
-  const access = await openRoom(session, roomId).catch((error: unknown) => {
+  const access = await openRoomForOneEvent(session, roomId).catch((error: unknown) => {
     throw error instanceof MatrixError && error.code === 'M_FORBIDDEN' ? notFound() : error;
   });
   return giveOne(session, access, await visibleEvent(session, access, eventId));

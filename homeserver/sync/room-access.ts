@@ -36,18 +36,37 @@ const HISTORY_FORGOTTEN = 4;
  * knock), and for everybody while it is world-readable. Errors: M_FORBIDDEN, also when there is no such room, or the reader was only ever invited to it.
  */
 export async function openRoom(session: Session, roomId: string): Promise<RoomAccess> {
-  const roomNo = await session.ctx.store.names.roomNo(roomId);
-  if (roomNo === undefined) throw notInRoom();
-  const known = await knownRoom(session, roomNo);
-  if (known !== undefined) return accessOfJoined(known, session.ctx.store.feed.seen);
-  const room = await readRoom(session, roomId, roomNo);
-  if (room.membership === MEMBERSHIP.join) return accessOfJoined(room.known, room.head);
-  const gone = goneFrom(room);
-  const left = gone === undefined ? undefined : await accessOfGone(session, room, gone);
+  const { joined, room } = await findRoom(session, roomId);
+  if (joined !== undefined) return joined;
+  const left = await accessOfLeft(session, room);
   if (left !== undefined && isGone(room.membership)) return left;
   if (await isWorldReadable(session, room)) return accessOfPasserBy(room);
   if (left !== undefined) return left;
   throw notInRoom();
+}
+
+/**
+ * Opens a room to one event by its id, of which the rules of history visibility alone decide by the state at that event: what was said
+ * while the world could read, or after an invite where the invited may, is for the reader wherever they are now.
+ * Errors: M_FORBIDDEN when there is no such room. Spec: client-server API, "Room History Visibility" (v1.19).
+ */
+export async function openRoomForOneEvent(session: Session, roomId: string): Promise<RoomAccess> {
+  const { joined, room } = await findRoom(session, roomId);
+  if (joined !== undefined) return joined;
+  const left = await accessOfLeft(session, room);
+  return left === undefined ? accessOfPasserBy(room) : { ...left, high: pointAt(room.head) };
+}
+
+type ReadRoom = Awaited<ReturnType<typeof readRoom>>;
+type FoundRoom = { joined: RoomAccess; room?: undefined } | { joined?: undefined; room: ReadRoom };
+
+async function findRoom(session: Session, roomId: string): Promise<FoundRoom> {
+  const roomNo = await session.ctx.store.names.roomNo(roomId);
+  if (roomNo === undefined) throw notInRoom();
+  const known = await knownRoom(session, roomNo);
+  if (known !== undefined) return { joined: accessOfJoined(known, session.ctx.store.feed.seen) };
+  const room = await readRoom(session, roomId, roomNo);
+  return room.membership === MEMBERSHIP.join ? { joined: accessOfJoined(room.known, room.head) } : { room };
 }
 
 /** From memory, once every commit up to now is known: what another replica has acknowledged before is in it. */
@@ -68,6 +87,11 @@ async function readRoom(session: Session, roomId: string, roomNo: number) {
 
 function notInRoom(): MatrixError {
   return new MatrixError('M_FORBIDDEN', 'You are not a member of this room.');
+}
+
+async function accessOfLeft(session: Session, room: RoomForReaderRow): Promise<RoomAccess | undefined> {
+  const gone = goneFrom(room);
+  return gone === undefined ? undefined : accessOfGone(session, room, gone);
 }
 
 /** How the reader is not in the room any more, unless they have forgotten what was. */

@@ -80,6 +80,35 @@ test('an invited user cannot read before joining, and a room that does not exist
   }
 });
 
+const singles = [
+  { visibility: 'world_readable', left: [200, 200, 200], invited: [200, 200, 200], stranger: [200, 200, 200] },
+  { visibility: 'shared', left: [200, 404, 404], invited: [404, 404, 404], stranger: [404, 404, 404] },
+  { visibility: 'invited', left: [200, 404, 404], invited: [404, 404, 200], stranger: [404, 404, 404] },
+  { visibility: 'joined', left: [200, 404, 404], invited: [404, 404, 404], stranger: [404, 404, 404] },
+];
+
+test.for(singles)('one event by its id is given by the rules alone when history is $visibility', async (example) => {
+  const [left, invited, stranger] = await Promise.all([newClient(server), newClient(server), newClient(server)]);
+  const content = { history_visibility: example.visibility };
+  const state = { type: 'm.room.history_visibility', content };
+  const roomId = await alice.createRoom({ preset: 'public_chat', initial_state: [state] });
+  await left.join(roomId);
+  const events = [await alice.send(roomId, 'all in')];
+  await left.act('leave', roomId);
+  events.push(await alice.send(roomId, 'one has left'));
+  await alice.act('invite', roomId, { user_id: invited.userId });
+  events.push(await alice.send(roomId, 'one is invited'));
+  // What holds later changes nothing.
+  await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+  const seenBy = async (client: RoomClient) => {
+    const answers = await Promise.all(events.map((id) => client.request('GET', `/rooms/${roomId}/event/${id}`)));
+    return answers.map((answer) => answer.status);
+  };
+  expect(await seenBy(left)).toEqual(example.left);
+  expect(await seenBy(invited)).toEqual(example.invited);
+  expect(await seenBy(stranger)).toEqual(example.stranger);
+});
+
 test('what a member may not see is not found by its id or around another event', async () => {
   const bob = await newReader();
   const joined = { type: 'm.room.history_visibility', content: { history_visibility: 'joined' } };
