@@ -3,6 +3,7 @@ import type { ReceiptRow } from '../storage/sync-reads/select-streams.ts';
 import type { TimelineRow } from '../storage/sync-reads/select-timeline.ts';
 import type { FoundChanges } from './changes-memory.ts';
 import type { SyncContext } from './context.ts';
+import { newestOf } from './event-matcher.ts';
 import { giveTimelineEvents } from './give-events.ts';
 import type { SyncedSpan } from './lazy-members.ts';
 import { membershipOf } from './membership.ts';
@@ -132,7 +133,10 @@ async function readNews(session: Session, request: SyncRequest, found: Found): P
     leave: sectionOf(told, 'leave'),
     invite: strippedSection(plan.invited, stripped, 'invite_state'),
     knock: strippedSection(plan.knocked, stripped, 'knock_state'),
-    accountData: [...rules, ...accountDataJson(accountData.global, request.filter.accountData)],
+    accountData: newestOf(
+      [...rules, ...accountDataJson(accountData.global, request.filter.accountData)],
+      request.filter.accountData,
+    ),
     presence,
   };
 }
@@ -284,24 +288,25 @@ function notIgnored(ignored: ReadonlySet<string>): (row: TimelineRow) => boolean
   return (row) => row.state_key_no !== null || !ignored.has(jsonString(jsonMembers(row.json).get('sender')) ?? '');
 }
 
-function ephemeralOf(plan: RoomPlan, streams: RoomStreams, request: SyncRequest): string[] {
+function ephemeralOf(plan: RoomPlan, streams: RoomStreams, request: SyncRequest): readonly string[] {
   const matcher = request.filter.ephemeral;
   if (plan.section !== 'join' || !matcher.matchesRoom(plan.row.room_id)) return [];
   const wants = (type: string) => matcher.all || matcher.matches({ type, sender: undefined, hasUrl: () => false });
   const receipts = streams.receipts.get(plan.row.room_no);
   const typing = streams.typing.get(plan.row.room_no);
-  return [
+  const given = [
     ...(receipts !== undefined && wants('m.receipt') ? receiptEventsJson(receipts) : []),
     ...(typing !== undefined && wants('m.typing')
       ? [JSON.stringify({ type: 'm.typing', content: { user_ids: typing } })]
       : []),
   ];
+  return newestOf(given, matcher);
 }
 
-function roomData(plan: RoomPlan, streams: RoomStreams, request: SyncRequest): string[] {
+function roomData(plan: RoomPlan, streams: RoomStreams, request: SyncRequest): readonly string[] {
   const matcher = request.filter.roomAccountData;
   if (!matcher.matchesRoom(plan.row.room_id)) return [];
-  return accountDataJson(streams.data.get(plan.row.room_no) ?? [], matcher);
+  return newestOf(accountDataJson(streams.data.get(plan.row.room_no) ?? [], matcher), matcher);
 }
 
 /** Other push rules, or other ignored users, count what is unread anew in every room. */

@@ -38,6 +38,11 @@ export function compileFilter(filter: RoomEventFilter | EventFilter | undefined)
   };
 }
 
+/** As many of a list as its filter allows, from the end, where what is newest stands. */
+export function newestOf<T>(list: readonly T[], { limit }: EventMatcher): readonly T[] {
+  return limit === undefined || list.length <= limit ? list : list.slice(list.length - limit);
+}
+
 /** The rooms that a pair of lists lets pass. */
 export function compileRooms(rooms: readonly string[] | undefined, notRooms: readonly string[] | undefined) {
   return idTest(rooms, notRooms) ?? (() => true);

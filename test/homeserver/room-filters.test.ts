@@ -35,6 +35,43 @@ test('a filter may ask for events as servers give them to each other', async () 
   }
 });
 
+test('a filter says how many events of state, data and what passes by are given, in an initial sync and after', async () => {
+  const roomId = await alice.createRoom({ name: 'limited' });
+  const reader = new SyncReader(server, alice);
+  const eventId = await alice.send(roomId, 'read');
+  const data = async (value: number) => {
+    for (const type of ['org.one', 'org.two'])
+      for (const path of [`/rooms/${roomId}/account_data`, '/account_data'])
+        await alice.request('PUT', `/user/${alice.userId}${path}/${type}`, { value });
+  };
+  const filterOf = (limit: number) => {
+    const parts = { state: { limit }, account_data: { limit }, ephemeral: { limit } };
+    return { account_data: { limit }, room: { rooms: [roomId], timeline: { limit: 1 }, ...parts } };
+  };
+  const counted = async (limit: number, since?: string) => {
+    const filter = filterOf(limit);
+    const answer = await reader.sync({ filter, ...(since !== undefined && { since }) });
+    const room = answer.rooms.join[roomId];
+    const parts = [room?.state, room?.account_data, room?.ephemeral, answer.account_data];
+    return parts.map((part) => part?.events.length);
+  };
+  await data(1);
+  await alice.request('POST', `/rooms/${roomId}/receipt/m.read/${eventId}`, {});
+  const { next_batch: since } = await reader.sync();
+  expect(await counted(1)).toEqual([1, 1, 1, 1]);
+  expect(await counted(0)).toEqual([0, 0, 0, 0]);
+  await alice.setState(roomId, 'm.room.name', { name: 'one' });
+  await alice.setState(roomId, 'm.room.topic', { topic: 'two' });
+  await alice.send(roomId, 'newest');
+  await data(2);
+  await alice.request('PUT', `/rooms/${roomId}/typing/${alice.userId}`, { typing: true, timeout: 60_000 });
+  await alice.request('POST', `/rooms/${roomId}/receipt/m.read/${eventId}`, { thread_id: 'main' });
+  expect(await counted(1, since)).toEqual([1, 1, 1, 1]);
+  expect((await counted(100, since)).slice(0, 2)).toEqual([2, 2]);
+  const newest = (await reader.sync({ filter: filterOf(1), since })).rooms.join[roomId]?.state?.events;
+  expect(newest).toMatchObject([{ type: 'm.room.topic' }]);
+});
+
 const wrongIds = [
   { room: { timeline: { rooms: ['not_a_room_id'] } } },
   { room: { not_rooms: ['#alias:test.example'] } },

@@ -1,6 +1,7 @@
 import { selectMemberEventsAt } from '../../storage/sync-reads/select-state.ts';
 import type { TimelineRow } from '../../storage/sync-reads/select-timeline.ts';
 import type { CompiledFilter } from '../compiled-filter.ts';
+import { newestOf } from '../event-matcher.ts';
 import { giveStateEvents } from '../give-events.ts';
 import type { JsonPiece } from '../json-text.ts';
 import type { SyncedSpan } from '../lazy-members.ts';
@@ -55,7 +56,7 @@ export async function readState(
   session: Session,
   rooms: readonly StateRoom[],
   options: StateOptions,
-): Promise<Map<number, JsonPiece[]>> {
+): Promise<Map<number, readonly JsonPiece[]>> {
   const choices = rooms.filter((room) => room.plan.state !== 'none').map((room) => newChoice(room, options));
   const [whole, chosen, lazy] = await Promise.all([
     readWhole(session, choices, options),
@@ -67,10 +68,11 @@ export async function readState(
     options.filter.lazyMembers ? readLazyMembers(session, choices, options) : [],
   ]);
   // Whole states come first: what is given one by one beside them are members that are loaded lazily.
-  const given = new Map<number, JsonPiece[]>(whole);
+  const given = new Map<number, readonly JsonPiece[]>(whole);
   for (const [roomNo, texts] of give(session, [...chosen, ...lazy], options))
     given.set(roomNo, [...(given.get(roomNo) ?? []), ...texts]);
-  return given;
+  if (options.filter.state.limit === undefined) return given;
+  return new Map([...given].map(([roomNo, pieces]) => [roomNo, newestOf(pieces, options.filter.state)]));
 }
 
 /** All state of the room is wanted, and nothing of it comes with the timeline. */
@@ -100,7 +102,7 @@ const STATE_EVENTS = 20;
 function wholePieces(session: Session, state: GivenState, options: StateOptions): JsonPiece[] {
   const { roomNo, roomId } = state.room;
   const { state: matcher, federationFormat } = options.filter;
-  const isReady = matcher.all && !federationFormat && !options.apart;
+  const isReady = matcher.all && matcher.limit === undefined && !federationFormat && !options.apart;
   if (!isReady) return give(session, state.rows, options).get(roomNo) ?? [];
   return state.rows.length === 0 || !matcher.matchesRoom(roomId) ? [] : [state.json(session.now)];
 }
