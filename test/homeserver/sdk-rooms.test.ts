@@ -45,6 +45,19 @@ async function newKnockingRoom(): Promise<string> {
   return made.room_id;
 }
 
+test('a direct chat without a name is called by who invites to it, and their profile has more fields than two', async () => {
+  await alice.setDisplayName('Alice Liddell');
+  const made = await alice.createRoom({ preset: Preset.TrustedPrivateChat, is_direct: true, invite: [bobId] });
+  await has(bob, made.room_id, KnownMembership.Invite);
+  const room = bob.getRoom(made.room_id);
+  expect(room?.name).toBe('Alice Liddell');
+  expect(room?.getDMInviter()).toBe(alice.getUserId());
+  expect(await alice.doesServerSupportExtendedProfiles()).toBe(true);
+  await alice.setExtendedProfileProperty('m.tz', 'Europe/London');
+  const profile = await bob.getExtendedProfile(alice.getUserId() ?? '');
+  expect(profile).toEqual({ displayname: 'Alice Liddell', 'm.tz': 'Europe/London' });
+});
+
 test('a knock is seen by those inside, is answered with an invite, and lets in', async () => {
   const roomId = await newKnockingRoom();
   await bob.knockRoom(roomId, { reason: 'let me in', viaServers: [server.serverName] });

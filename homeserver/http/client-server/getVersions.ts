@@ -18,6 +18,9 @@ const VERSIONS = [
   'v1.12',
 ];
 
+/** Parts of later versions that are served, by the names under which clients look for them. */
+const FEATURES = { 'uk.tcpip.msc4133.stable': true };
+
 /** Spec: client-server API, "API Versions" (v1.19). */
 export const getVersions = endpoint({
   operationId: 'getVersions',
@@ -25,5 +28,5 @@ export const getVersions = endpoint({
   path: '/_matrix/client/versions',
   auth: 'none',
   rateLimit: 'none',
-  handle: (_app: App) => Promise.resolve({ versions: VERSIONS, unstable_features: {} }),
+  handle: (_app: App) => Promise.resolve({ versions: VERSIONS, unstable_features: FEATURES }),
 });
