@@ -9,6 +9,7 @@ import type { RunningOperator, Stage } from './support/stage.ts';
 import {
   applyHomeserver,
   collectGarbage,
+  conditionOf,
   homeserverManifest,
   listChildren,
   openStage,
@@ -41,6 +42,8 @@ const EVENTS: Resource = { apiVersion: 'events.k8s.io/v1', kind: 'Event', plural
 
 const Told = z.looseObject({ type: z.string(), reason: z.string(), note: z.string() });
 const Budget = z.looseObject({ spec: z.looseObject({ maxUnavailable: z.int() }) });
+
+const Pods = z.looseObject({ status: z.looseObject({ readyReplicas: z.int() }) });
 
 /** Over all labels. */
 const sumOf = ({ values }: { values: readonly { value: number }[] }) =>
@@ -105,6 +108,28 @@ test('a field that we own and somebody changed is put back; a field of theirs st
   );
   expect(mended.metadata.annotations).toMatchObject({ 'example.org/theirs': 'yes' });
   await waitReady(stage, namespace);
+});
+
+test('Ready and Available turn as soon as no replica is ready any more, and back: the watch tells, not the next look', async () => {
+  const place = await stage.namespace();
+  const { leaves } = stage.actors.behaviour;
+  await applyHomeserver(stage, place);
+  await waitReady(stage, place);
+  leaves.add(place);
+  try {
+    const deployment =
+      (await stage.client.get(KINDS.deployment, { namespace: place, name: 'chat' })) ?? expect.fail('no Deployment');
+    const { resourceVersion } = deployment.metadata;
+    const status = { ...Pods.parse(deployment).status, readyReplicas: 0, availableReplicas: 0 };
+    const patch = { namespace: place, name: 'chat', resourceVersion, status };
+    await stage.client.applyStatus(KINDS.deployment, patch, 'stand-in');
+    const view = await waitCondition(stage, place, { type: 'Ready', status: 'False', reason: 'Rolling' });
+    expect(conditionOf(view, 'Available')).toMatchObject({ status: 'False', reason: 'NoReplica' });
+    expect(view.status.readyReplicas).toBe(0);
+  } finally {
+    leaves.delete(place);
+  }
+  await waitReady(stage, place);
 });
 
 test('who changes a child again and again is named once, and the child is then put back every five minutes only', async () => {
