@@ -187,10 +187,11 @@ test('receipts in a thread stand beside those of the main timeline', async () =>
   expect((await receipt(alice, 'm.read', inThread, { thread_id: root })).status).toBe(200);
   expect((await receipt(alice, 'm.read', inThread, { thread_id: 'main' })).status).toBe(400);
   const told = (await bob.sync()).rooms.join[roomId]?.ephemeral.events.map((event) => event.content);
-  expect(told).toMatchObject([
-    { [root]: { 'm.read': { [alice.userId]: { thread_id: 'main' } } } },
-    { [inThread]: { 'm.read': { [alice.userId]: { thread_id: root } } } },
-  ]);
+  expect(told).toHaveLength(1);
+  expect(told?.[0]).toMatchObject({
+    [root]: { 'm.read': { [alice.userId]: { thread_id: 'main' } } },
+    [inThread]: { 'm.read': { [alice.userId]: { thread_id: root } } },
+  });
 });
 
 test('what relates to a root without being in its thread is read with either', async () => {

@@ -18,11 +18,19 @@ export async function readReceiptsOfNewRooms(session: Session, rooms: readonly n
 }
 
 /**
- * One m.receipt event for each thread that a room's receipts are in: in one event a user has one receipt of a kind on a message.
+ * A room's receipts as m.receipt events: one, but that in one event a user has one receipt of a kind on a message, so those that the same
+ * message has in other threads come in further ones. As few as can be: some clients keep only one of them.
  * Spec: client-server API, "Receipts" (v1.19).
  */
 export function receiptEventsJson(rows: readonly ReceiptRow[]): string[] {
-  return [...Map.groupBy(rows, (row) => row.thread).values()].map(receiptEventJson);
+  const alike = new Map<string, number>();
+  const byEvent = Map.groupBy(rows, (row) => {
+    const key = `${row.kind}/${row.event_id}/${row.user_id}`;
+    const before = alike.get(key) ?? 0;
+    alike.set(key, before + 1);
+    return before;
+  });
+  return [...byEvent.values()].map(receiptEventJson);
 }
 
 function receiptEventJson(rows: readonly ReceiptRow[]): string {
