@@ -7,7 +7,6 @@ export interface ChildCopy {
   readonly namespace: string | undefined;
   readonly name: string;
   readonly uid: string;
-  readonly resourceVersion: string;
   readonly generation: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly createdAt: string | undefined;
@@ -25,7 +24,6 @@ export function childCopy(object: KubeObject, manager: string): ChildCopy {
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
-    resourceVersion: metadata.resourceVersion,
     generation: metadata.generation,
     labels: metadata.labels ?? {},
     createdAt: metadata.creationTimestamp,

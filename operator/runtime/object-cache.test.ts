@@ -101,3 +101,47 @@ test('of two writes of ours at once the later end counts', () => {
   second('2');
   expect(keys).toEqual([]);
 });
+
+test('our own writes are no news when the watch tells of them late, and an earlier one is not taken back to', () => {
+  const { cache, keys } = cacheOf();
+  cache.put(object('a', '1'));
+  keys.length = 0;
+  cache.assume(object('a', '2'));
+  cache.assume(object('a', '3'));
+  for (const version of ['2', '3']) {
+    cache.put(object('a', version));
+    expect(cache.get('ns/a')?.version).toBe('3');
+  }
+  expect(keys).toEqual([]);
+});
+
+test('what others wrote before us is told when the watch is behind, and our copy stays', () => {
+  const { cache, keys } = cacheOf();
+  cache.put(object('a', '1'));
+  keys.length = 0;
+  cache.assume(object('a', '3'));
+  cache.put(object('a', '2', 'other'));
+  expect(keys).toEqual(['o', 'other']);
+  expect(cache.get('ns/a')?.version).toBe('3');
+  cache.put(object('a', '3'));
+  cache.put(object('a', '4'));
+  expect(cache.get('ns/a')?.version).toBe('4');
+});
+
+test('a complete list counts, also one from before what was written: the store may have been restored', () => {
+  const { cache } = cacheOf();
+  cache.assume(object('a', '9'));
+  cache.replaceAll([object('a', '5')]);
+  expect(cache.get('ns/a')?.version).toBe('5');
+});
+
+test('another version of which nothing else is kept is no change', () => {
+  const keys: string[] = [];
+  const cache = createObjectCache({
+    keep: ({ metadata }) => metadata.labels?.['owner'],
+    keysOf: (owner) => [owner],
+    onKey: (key) => keys.push(key),
+  });
+  for (const [version, owner] of Object.entries({ 1: 'x', 2: 'x', 3: 'y' })) cache.put(object('a', version, owner));
+  expect(keys).toEqual(['x', 'x', 'y']);
+});

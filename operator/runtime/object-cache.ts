@@ -15,19 +15,12 @@ interface Entry<Kept> {
   readonly kept: Kept | undefined;
 }
 
-/** Trimmed copies of objects by key. Only a difference of versions counts as a change. */
+/** Trimmed copies of objects by key. Only a difference of what is kept counts as a change. */
 export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: ObjectCacheOptions<Kept>) {
   const { entries, set, find } = createEntries(termsOf ?? (() => []));
   const news = createNews(onKey);
-
-  function trimmed(object: KubeObject): Kept | undefined {
-    try {
-      return keep(object);
-    } catch {
-      // One object that cannot be read must not stop the watch of all others.
-      return undefined;
-    }
-  }
+  const ahead = createAhead();
+  const trimmed = orUndefined(keep);
 
   function announce(key: string, before: Entry<Kept> | undefined, after: Entry<Kept> | undefined): void {
     const keys = [before?.kept, after?.kept].flatMap((kept) => (kept === undefined ? [] : keysOf(kept)));
@@ -36,11 +29,15 @@ export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: Object
 
   function put(object: KubeObject): void {
     const key = objectKey(object.metadata);
+    const { resourceVersion: version } = object.metadata;
     const before = entries.get(key);
-    if (before?.version === object.metadata.resourceVersion) return;
-    const after = { version: object.metadata.resourceVersion, kept: trimmed(object) };
-    set(key, after);
-    announce(key, before, after);
+    const isOwn = ahead.reach(key, version);
+    if (before?.version === version) return;
+    const after = { version, kept: trimmed(object) };
+    const isBehind = before !== undefined && ahead.has(key, before.version);
+    if (!isBehind) set(key, after);
+    // What others did before a write of ours is news, though the copy of ours is the newer one.
+    if (!(isBehind && isOwn) && !isSame(before?.kept, after.kept)) announce(key, before, after);
   }
 
   function drop(key: string): void {
@@ -62,14 +59,52 @@ export function createObjectCache<Kept>({ keep, keysOf, termsOf, onKey }: Object
       const key = objectKey(object.metadata);
       const { resourceVersion: version } = object.metadata;
       const before = entries.get(key);
-      if (before === undefined || isNewer(version, before.version)) set(key, { version, kept: trimmed(object) });
+      if (before !== undefined && !isNewer(version, before.version)) return;
+      set(key, { version, kept: trimmed(object) });
+      ahead.add(key, version);
     },
     /** Makes the cache equal to a complete list and announces the differences only. */
     replaceAll(objects: readonly KubeObject[]): void {
+      ahead.clear();
       const present = new Set(objects.map((object) => objectKey(object.metadata)));
       for (const key of [...entries.keys()]) if (!present.has(key)) drop(key);
       for (const object of objects) put(object);
     },
+  };
+}
+
+/** One object that cannot be read must not stop the watch of all others. */
+function orUndefined<Kept>(keep: (object: KubeObject) => Kept | undefined) {
+  return (object: KubeObject): Kept | undefined => {
+    try {
+      return keep(object);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+/** What no reader of the copies could tell from one another, such as another version with a status of which nothing is kept. */
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Versions that this process wrote and that the watch, which tells of versions in their order, has not come to yet. */
+function createAhead() {
+  const versions = new Map<string, Set<string>>();
+  return {
+    has: (key: string, version: string): boolean => versions.get(key)?.has(version) ?? false,
+    add(key: string, version: string): void {
+      versions.set(key, (versions.get(key) ?? new Set()).add(version));
+    },
+    /** The watch has come to this version; whether it is one of these. */
+    reach(key: string, version: string): boolean {
+      const own = versions.get(key);
+      const isOwn = own?.delete(version) ?? false;
+      if (own?.size === 0) versions.delete(key);
+      return isOwn;
+    },
+    clear: () => versions.clear(),
   };
 }
 
