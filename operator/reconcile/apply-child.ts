@@ -3,9 +3,9 @@ import { HOMESERVER_LABEL } from '../resources/labels.ts';
 import type { Manifest } from '../resources/manifest.ts';
 import type { ApplyResult, ChildCopy } from '../runtime/apply.ts';
 import { applyIfChanged, childCopy } from '../runtime/apply.ts';
-import { KubeError } from '../runtime/kube-error.ts';
+import { KubeError, isConflict } from '../runtime/kube-error.ts';
 import type { Resource } from '../runtime/kube-object.ts';
-import { lastManager } from '../runtime/owned-fields.ts';
+import { desiredDigest, lastManager } from '../runtime/owned-fields.ts';
 import { tell } from './announce.ts';
 import { MANAGERS } from './kinds.ts';
 import { NotYet } from './not-yet.ts';
@@ -16,6 +16,9 @@ export interface ChildTarget {
   readonly manifest: Manifest;
 }
 
+/** What no object has for its version: an apply that names it makes an object, or is refused as a conflict where one is. */
+const NO_VERSION = '1';
+
 /**
  * Applies one child unless it is as wanted. An object of the same name that is not ours is left alone; one of an
  * earlier resource of our name is waited for, since the collector is about to remove it.
@@ -25,9 +28,9 @@ export async function applyChild(
   target: ChildTarget,
   cached: ChildCopy | undefined,
 ): Promise<ApplyResult> {
-  const found = cached ?? (await readChild(ctx, target));
-  if (found !== undefined) checkOwner(ctx, target.resource.kind, found);
-  const result = await applyOrExplain(ctx, target, found);
+  const isNew = cached === undefined && !ctx.env.drift.hasWritten(ctx.key, childOf(target));
+  const made = isNew ? await makeChild(ctx, target) : undefined;
+  const result = made ?? (await changeChild(ctx, target, cached));
   if (result.written) {
     const { kind } = target.resource;
     ctx.env.metrics.writes.inc({ kind });
@@ -62,8 +65,29 @@ async function tellContest(ctx: StepContext, { resource, manifest }: ChildTarget
   await tell(ctx, { type: 'Warning', reason: 'ObjectContested', action: 'Apply', message });
 }
 
-/** The cache holds only what carries our label: what it lacks may still exist. */
-async function readChild(ctx: StepContext, { resource, manifest }: ChildTarget): Promise<ChildCopy | undefined> {
+/** The cache holds only what carries our label: what it lacks may still exist, and is then left as it is. */
+async function makeChild(ctx: StepContext, { resource, manifest }: ChildTarget): Promise<ApplyResult | undefined> {
+  const fresh = { ...manifest, metadata: { ...manifest.metadata, resourceVersion: NO_VERSION } };
+  try {
+    const object = await explained(() => ctx.env.client.apply(resource, fresh, MANAGERS.children));
+    return { written: true, object, digest: desiredDigest(manifest) };
+  } catch (error) {
+    if (isConflict(error)) return undefined;
+    throw error;
+  }
+}
+
+async function changeChild(ctx: StepContext, target: ChildTarget, cached: ChildCopy | undefined): Promise<ApplyResult> {
+  const found = cached ?? (await readChild(ctx, target));
+  if (found !== undefined) checkOwner(ctx, target.resource.kind, found);
+  const asked = (wanted: string) => mayWrite(ctx, target, wanted);
+  return explained(() =>
+    applyIfChanged(ctx.env.client, { ...target, manager: MANAGERS.children, mayWrite: asked }, found),
+  );
+}
+
+/** For an object that no cache has. */
+export async function readChild(ctx: StepContext, { resource, manifest }: ChildTarget): Promise<ChildCopy | undefined> {
   const object = await ctx.env.client.get(resource, manifest.metadata);
   return object === undefined ? undefined : childCopy(object, MANAGERS.children);
 }
@@ -78,15 +102,9 @@ export function checkOwner({ owner }: StepContext, kind: string, found: ChildCop
   throw new OperatorError('ObjectConflict', `${object} is there already and is not ours; delete or rename it`);
 }
 
-async function applyOrExplain(
-  ctx: StepContext,
-  target: ChildTarget,
-  found: ChildCopy | undefined,
-): Promise<ApplyResult> {
+async function explained<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const manager = MANAGERS.children;
-    const asked = (wanted: string) => mayWrite(ctx, target, wanted);
-    return await applyIfChanged(ctx.env.client, { ...target, manager, mayWrite: asked }, found);
+    return await work();
   } catch (error) {
     if (!(error instanceof KubeError) || error.status !== 422) throw error;
     throw new OperatorError('ObjectInvalid', error.message, error);

@@ -13,6 +13,8 @@ export type DriftVerdict =
 export interface Drift {
   /** `wanted` is the digest of what `child` of the resource `key` shall be. A repair counts from now on. */
   judge(key: string, child: string, wanted: string): DriftVerdict;
+  /** Whether this process has written the child: what is missing then was taken away by somebody. */
+  hasWritten(key: string, child: string): boolean;
   /** To be called when the child was written. */
   wrote(key: string, child: string, wanted: string): void;
   /** In how many ms a child of the resource that is held may be put back; undefined when none is. */
@@ -54,6 +56,7 @@ export function createDrift(clock: () => number = () => performance.now()): Drif
   };
   return {
     judge,
+    hasWritten: (key, child) => resources.get(key)?.has(child) ?? false,
     wrote(key, child, wanted) {
       const children = resources.get(key) ?? new Map<string, Written>();
       resources.set(key, children);

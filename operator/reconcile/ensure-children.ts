@@ -1,7 +1,9 @@
 import type { Manifest } from '../resources/manifest.ts';
+import type { ChildCopy } from '../runtime/apply.ts';
 import { isNotFound } from '../runtime/kube-error.ts';
 import { objectKey } from '../runtime/kube-object.ts';
-import { applyChild } from './apply-child.ts';
+import type { ChildTarget } from './apply-child.ts';
+import { applyChild, readChild } from './apply-child.ts';
 import type { OwnedKind } from './kinds.ts';
 import type { StepContext } from './step.ts';
 
@@ -32,23 +34,32 @@ export async function ensureChildren(ctx: StepContext, children: readonly Child[
 
 /** false when the cluster does not know the kind of a wanted child. */
 async function ensureChild(ctx: StepContext, { kind, name, manifest }: Child): Promise<boolean> {
-  const { caches, client, discovery } = ctx.env;
-  const { namespace, uid } = ctx.owner;
+  const { caches, discovery } = ctx.env;
+  const { namespace } = ctx.owner;
   const cached = caches.owned(kind).get(objectKey({ namespace, name }));
   if (manifest === undefined) {
-    if (cached?.ownerUid === uid && !cached.deleting) {
-      await client.delete(kind, { namespace, name }, { uid: cached.uid });
-      ctx.env.drift.forget(ctx.key, `${kind.kind} ${name}`);
-    }
+    if (cached !== undefined) await deleteChild(ctx, kind, cached);
     return true;
   }
   if (kind.optional && !discovery.serves(kind)) return false;
   try {
-    await applyChild(ctx, { resource: kind, manifest }, cached);
+    const target = { resource: kind, manifest };
+    await applyChild(ctx, target, cached ?? (await readOptional(ctx, target)));
     return true;
   } catch (error) {
     if (!kind.optional || !isNotFound(error)) throw error;
     discovery.recheck();
     return false;
   }
+}
+
+async function deleteChild({ env, owner, key }: StepContext, kind: OwnedKind, { name, uid, ownerUid, deleting }: ChildCopy) {
+  if (ownerUid !== owner.uid || deleting) return;
+  await env.client.delete(kind, { namespace: owner.namespace, name }, { uid });
+  env.drift.forget(key, `${kind.kind} ${name}`);
+}
+
+/** The first runs do not wait until kinds that a cluster may lack are in the caches. */
+async function readOptional(ctx: StepContext, target: ChildTarget & { resource: OwnedKind }) {
+  return target.resource.optional ? readChild(ctx, target) : undefined;
 }

@@ -4,7 +4,7 @@ import { elementWebRoute } from '../resources/http-routes.ts';
 import { elementWebIngress } from '../resources/ingress.ts';
 import type { Manifest } from '../resources/manifest.ts';
 import { objectKey } from '../runtime/kube-object.ts';
-import { applyChild } from './apply-child.ts';
+import { applyChild, readChild } from './apply-child.ts';
 import { digestOf, stableJson } from './digest.ts';
 import type { Child } from './ensure-children.ts';
 import { ensureChildren } from './ensure-children.ts';
@@ -52,7 +52,8 @@ function buildConfigMap({ owner, homeserver }: StepContext, baseUrl: string | un
 async function ensureConfigMap(ctx: StepContext, manifest: Manifest | undefined): Promise<void> {
   const { env, owner, names } = ctx;
   if (manifest !== undefined) {
-    await applyChild(ctx, { resource: KINDS.configMap, manifest }, undefined);
+    const target = { resource: KINDS.configMap, manifest };
+    await applyChild(ctx, target, await readChild(ctx, target));
     return;
   }
   const at = { namespace: owner.namespace, name: names.elementWeb };
