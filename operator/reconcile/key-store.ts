@@ -16,7 +16,7 @@ export function createKeyStore(ctx: StepContext): KeyStore {
   return { ...halves(ctx), ...keyringOf(ctx), readBrought: (name) => readBrought(ctx, name) };
 }
 
-type Halves = Pick<KeyStore, 'readKey' | 'createKey' | 'noteKey' | 'deleteKey'>;
+type Halves = Pick<KeyStore, 'readKey' | 'isUnseen' | 'createKey' | 'noteKey' | 'deleteKey'>;
 
 function halves({ env, owner, names, homeserver }: StepContext): Halves {
   const { namespace } = owner;
@@ -32,18 +32,22 @@ function halves({ env, owner, names, homeserver }: StepContext): Halves {
       parsed.set(object, key);
       return key;
     },
-    async createKey(name: string, key: SigningKey): Promise<void> {
+    isUnseen(name: string): boolean {
+      const at = { namespace, name: names.keySecret(name) };
+      return env.caches.seesSecrets(namespace) && env.caches.versionOf(KINDS.secret, at) === undefined;
+    },
+    async createKey(name: string, key: SigningKey, remembers?: Remembered): Promise<void> {
       const { serverName } = homeserver.spec;
-      const manifest = keySecret({ owner, serverName, key: name, data: keySecretData(key) });
+      const notes = remembers === undefined ? {} : notesOf(remembers);
+      const manifest = keySecret({ owner, serverName, key: name, notes, data: keySecretData(key) });
       await env.client.create(KINDS.secret, manifest, MANAGERS.secrets).catch((error: unknown) => {
         if (!isAlreadyExists(error)) throw error;
       });
     },
-    async noteKey(name: string, { state, expiredTs }: Remembered): Promise<void> {
+    async noteKey(name: string, remembers: Remembered): Promise<void> {
       const object = read.get(name);
       if (object === undefined) throw new Error('the plan notes a key that was not read');
-      const end = expiredTs === undefined ? {} : { [EXPIRED_ANNOTATION]: String(expiredTs) };
-      const annotations = { ...object.metadata.annotations, [STATE_ANNOTATION]: state, ...end };
+      const annotations = { ...object.metadata.annotations, ...notesOf(remembers) };
       const noted = { ...object, metadata: { ...object.metadata, annotations } };
       await env.client.replace(KINDS.secret, noted, MANAGERS.secrets).catch((error: unknown) => {
         // Deleted meanwhile: the next look says so.
@@ -55,6 +59,10 @@ function halves({ env, owner, names, homeserver }: StepContext): Halves {
       if (object !== undefined) await deleteSecret({ env }, object);
     },
   };
+}
+
+function notesOf({ state, expiredTs }: Remembered): Record<string, string> {
+  return { [STATE_ANNOTATION]: state, ...(expiredTs === undefined ? {} : { [EXPIRED_ANNOTATION]: String(expiredTs) }) };
 }
 
 function storedKey(object: KubeObject): StoredKey | UnreadableKey {

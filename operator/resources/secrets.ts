@@ -44,10 +44,14 @@ export function appSecret(input: RetainedInput): Manifest {
 }
 
 /** `<n>-key-<key>`: the private half of one signing key. */
-export function keySecret(input: RetainedInput & { readonly key: string }): Manifest {
+export function keySecret(
+  input: RetainedInput & { readonly key: string; readonly notes?: Readonly<Record<string, string>> },
+): Manifest {
   const name = childNames(input.owner.name).keySecret(input.key);
-  const metadata = retainedMetadata(input.owner, name, input.serverName);
-  return { ...secret({ ...metadata, labels: protectedLabels(input.owner.name) }, input.data), immutable: true };
+  const retained = retainedMetadata(input.owner, name, input.serverName);
+  const annotations = { ...retained.annotations, ...input.notes };
+  const metadata = { ...retained, labels: protectedLabels(input.owner.name), annotations };
+  return { ...secret(metadata, input.data), immutable: true };
 }
 
 /** `<n>-keyring`: what the replicas read; made again from the keys at any time, so it goes away with the resource. */

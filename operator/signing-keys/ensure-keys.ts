@@ -22,10 +22,12 @@ export type StoredKey = SigningKey & { readonly remembers: Remembered | undefine
 export interface KeyStore {
   /** Private half by key name, from `<n>-key-<k>`; undefined when there is no such Secret. */
   readKey(name: string): Promise<StoredKey | UnreadableKey | undefined>;
+  /** Whether a watch shows no Secret for this key, so that most likely there is none; absent: nobody watches. */
+  isUnseen?(name: string): boolean;
   /** What the Secret that the user names holds for a key; undefined when the spec names none for it. */
   readBrought(name: string): Promise<SigningKey | UnreadableKey | undefined>;
   /** Create only. A Secret that exists already is no error: the caller reads it again. */
-  createKey(name: string, key: SigningKey): Promise<void>;
+  createKey(name: string, key: SigningKey, remembers?: Remembered): Promise<void>;
   /** Notes state and end on the Secret as it was read last. */
   noteKey(name: string, remembers: Remembered): Promise<void>;
   /** A Secret that is gone already is no error. */
@@ -88,13 +90,28 @@ const REPORT_LOOK_MS = 1000;
 export async function ensureKeys(input: EnsureKeysInput): Promise<KeysResult> {
   const changes: string[] = [];
   while (changes.length < MAX_ACTIONS) {
-    const seen = await observe(input);
-    const plan = planKeys(input.wanted, seen.found, input.waitDivisor);
+    const { seen, plan } = await observeAndPlan(input, { mayGuess: changes.length === 0 });
     if (plan.action === undefined) return resultOf(plan, seen.found, changes);
     await execute(plan.action, input, seen.privateKeys);
     changes.push(describe(plan.action));
   }
   throw new Error(`the signing keys do not come to rest after ${MAX_ACTIONS} actions`);
+}
+
+/**
+ * A watch may be late, so only one thing is done on its word: to draw a key that it does not show, which makes a Secret where
+ * none is, or nothing. Whatever else would be done or said then is planned again from what the API server says.
+ */
+async function observeAndPlan(input: EnsureKeysInput, { mayGuess }: Guessing): Promise<{ seen: Seen; plan: KeyPlan }> {
+  const seen = await observe(input, { mayGuess });
+  const plan = planKeys(input.wanted, seen.found, input.waitDivisor);
+  if (seen.isGuessed && plan.action?.kind !== 'mint') return observeAndPlan(input, { mayGuess: false });
+  return { seen, plan };
+}
+
+/** Whether a Secret that a watch does not show may be taken for absent without a question. */
+interface Guessing {
+  readonly mayGuess: boolean;
 }
 
 function resultOf(plan: KeyPlan, found: FoundKeys, changes: string[]): KeysResult {
@@ -132,19 +149,21 @@ function describe(action: KeyAction): string {
 interface Seen {
   readonly found: FoundKeys;
   readonly privateKeys: readonly SigningKey[];
+  readonly isGuessed: boolean;
 }
 
 /**
  * The ledger is read first: what it has was durable in a Secret before, so a Secret that is missing after that is
  * missing indeed, and not one that another operator is just making.
  */
-async function observe(input: EnsureKeysInput): Promise<Seen> {
+async function observe(input: EnsureKeysInput, { mayGuess }: Guessing): Promise<Seen> {
   const { login, wanted, store, known } = input;
-  const { ledger, signing } = await withSession(login, async (session) => ({
-    ledger: await readLedger(session),
-    signing: await readSigningFacts(session),
-  }));
-  const halves = await readHalves(wanted, ledger.rows, store);
+  const { ledger, signing } = await withSession(login, async (session) => {
+    const { hasReplicas, ...rest } = await readLedger(session);
+    return { ledger: rest, signing: hasReplicas ? await readSigningFacts(session) : undefined };
+  });
+  const isUnseen = (name: string) => mayGuess && store.isUnseen?.(name) === true;
+  const halves = await readHalves(wanted, ledger.rows, { store, isUnseen });
   const keyring = readKeyring(await store.readKeyring());
   const found: FoundKeys = {
     ...ledger,
@@ -158,22 +177,37 @@ async function observe(input: EnsureKeysInput): Promise<Seen> {
     outside: input.outside,
   };
   const own = [...halves.secrets.values(), ...halves.brought.values()].filter((key) => 'seed' in key);
-  return { found, privateKeys: [...own, ...(keyring?.keys ?? [])] };
+  return { found, privateKeys: [...own, ...(keyring?.keys ?? [])], isGuessed: halves.isGuessed };
 }
 
 interface Halves {
   readonly secrets: ReadonlyMap<string, (SigningKey & FoundSecret) | UnreadableKey>;
   readonly brought: ReadonlyMap<string, SigningKey | UnreadableKey>;
+  readonly isGuessed: boolean;
+}
+
+interface Halving {
+  readonly store: KeyStore;
+  readonly isUnseen: (name: string) => boolean;
 }
 
 /** Only of keys that may have a private half; the user's Secret only while our copy is missing. */
-async function readHalves({ keys }: WantedKeys, rows: readonly LedgerRow[], store: KeyStore): Promise<Halves> {
+async function readHalves(
+  { keys }: WantedKeys,
+  rows: readonly LedgerRow[],
+  { store, isUnseen }: Halving,
+): Promise<Halves> {
+  let isGuessed = false;
   const secrets = new Map<string, StoredKey | UnreadableKey>();
   const brought = new Map<string, SigningKey | UnreadableKey>();
   const isGone = (name: string) => rows.some((row) => row.name === name && row.isDestroyed);
   const listed = keys.filter(({ earlier }) => earlier === undefined).map(({ name }) => name);
   for (const name of new Set([...listed, ...rows.map((row) => row.name)])) {
     if (isGone(name)) continue;
+    if (isUnseen(name) && !rows.some((row) => row.name === name)) {
+      isGuessed = true;
+      continue;
+    }
     const key = await store.readKey(name);
     if (key !== undefined) secrets.set(name, key);
     else if (keys.some((one) => one.name === name && one.isBrought)) {
@@ -181,7 +215,7 @@ async function readHalves({ keys }: WantedKeys, rows: readonly LedgerRow[], stor
       if (theirs !== undefined) brought.set(name, theirs);
     }
   }
-  return { secrets, brought };
+  return { secrets, brought, isGuessed };
 }
 
 const ON_SECRETS = ['mint', 'import', 'restore', 'note', 'destroy', 'write'] as const;
@@ -206,7 +240,7 @@ async function executeOnSecrets(
 ): Promise<void> {
   switch (action.kind) {
     case 'mint':
-      return store.createKey(action.name, generateSigningKey());
+      return store.createKey(action.name, generateSigningKey(), action.remembers);
     case 'import':
       return importKey(action.name, store);
     case 'restore':

@@ -131,8 +131,8 @@ export interface KeyMove {
 }
 
 export type KeyAction =
-  /** Draw a new key and keep it in a Secret of its own (create only). */
-  | { readonly kind: 'mint'; readonly name: string }
+  /** Draw a new key and keep it in a Secret of its own (create only), with the state that the ledger will have first. */
+  | { readonly kind: 'mint'; readonly name: string; readonly remembers?: Remembered }
   /** Copy the key that the user brought into a Secret of our own. */
   | { readonly kind: 'import'; readonly name: string }
   /** Make the Secret again from the bytes in the keyring. */

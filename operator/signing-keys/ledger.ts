@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { withSession } from '../database/sessions.ts';
 import type { DatabaseLogin, Session } from '../database/connect.ts';
+import { quoteLiteral } from '../database/quote-identifier.ts';
 import type { KeyMove, PublicKey } from './key-facts.ts';
 import { KEY_STATES, rankOf } from './key-states.ts';
 import type { KeyState } from './key-states.ts';
@@ -10,6 +11,8 @@ import type { LedgerRow } from './keyring-content.ts';
 export interface Ledger {
   /** Unix ms by the clock of the database. */
   readonly now: number;
+  /** Whether there is a schema in which replicas speak of their signing. */
+  readonly hasReplicas: boolean;
   readonly rows: readonly LedgerRow[];
   /** The last keyring that was decided on: its public content and generation. */
   readonly decided:
@@ -21,7 +24,7 @@ const MAX_ROWS = 1000;
 /** One statement, because a round trip costs more than what it asks for. */
 const SELECT_LEDGER = `select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now,
     k.generation::float8 as generation, k.content, floor(extract(epoch from k.decided_at) * 1000)::float8 as at,
-    k.restarted::float8 as restarted, s.keys
+    k.restarted::float8 as restarted, to_regclass('ops.keyring_floor') is not null as has_replicas, s.keys
   from (select coalesce(json_agg(json_build_object('name', name, 'key_id', key_id, 'public_key', public_key,
       'state', state, 'since', floor(extract(epoch from since) * 1000)::float8,
       'visible_since', floor(extract(epoch from visible_since) * 1000)::float8, 'expired_ts', expired_ts::float8,
@@ -33,16 +36,6 @@ const SELECT_LEDGER = `select floor(extract(epoch from clock_timestamp()) * 1000
  * unique key_id first and fail (seen). Readers are not held up.
  */
 const LOCK_KEYS = 'lock table matrix_operator.signing_key in share row exclusive mode';
-/**
- * The first writer of a name wins, and its key stays the key of that name; a state is only ever raised, and a time once
- * written only becomes earlier.
- */
-const RECORD_KEY = `insert into matrix_operator.signing_key as k
-    (name, key_id, public_key, state, state_rank, expired_ts, destroyed_at)
-  values ($1, $2, $3, $4, $5, $6, case when $7 then now() end)
-  on conflict (name) do update set state = excluded.state, state_rank = excluded.state_rank, since = now(),
-    expired_ts = least(k.expired_ts, excluded.expired_ts)
-  where k.state_rank < excluded.state_rank and k.public_key = excluded.public_key`;
 const MOVE_KEY = `update matrix_operator.signing_key set state = $2, state_rank = $3,
     since = case when state_rank < $3 then now() else since end,
     expired_ts = case when $2 = 'Revoked' then least(expired_ts, $4::bigint) else coalesce(expired_ts, $4::bigint) end
@@ -73,6 +66,7 @@ const KeyRow = z.object({
 const LedgerRows = z.object({
   keys: z.array(KeyRow),
   now: z.number(),
+  has_replicas: z.boolean(),
   generation: z.number().nullable(),
   content: z.string().nullable(),
   at: z.number().nullable(),
@@ -82,12 +76,12 @@ const LedgerRows = z.object({
 /** The whole ledger, read in a session of the tenant. */
 export async function readLedger(session: Session): Promise<Ledger> {
   const [row] = await session.query(SELECT_LEDGER, [MAX_ROWS]);
-  const { now, keys, generation, content, at, restarted } = LedgerRows.parse(row);
+  const { now, has_replicas: hasReplicas, keys, generation, content, at, restarted } = LedgerRows.parse(row);
   const decided =
     generation === null || content === null || at === null || restarted === null
       ? undefined
       : { generation, content, at, restarted };
-  return { now, rows: keys.map(toRow), decided };
+  return { now, hasReplicas, rows: keys.map(toRow), decided };
 }
 
 export interface Recorded extends PublicKey {
@@ -99,13 +93,23 @@ export interface Recorded extends PublicKey {
 
 /** Adds a key or raises its state; nothing happens if that was done already or the name has another key. */
 export async function recordKey(login: DatabaseLogin, key: Recorded): Promise<void> {
-  const { name, keyId, publicKey, state, expiredTs = null, isEarlier = false } = key;
-  await withSession(login, (session) =>
-    session.transaction(async () => {
-      await session.query(LOCK_KEYS);
-      await session.query(RECORD_KEY, [name, keyId, publicKey, state, rankOf(state), expiredTs, isEarlier]);
-    }),
-  );
+  // Sent together they are one transaction, and one round trip.
+  await withSession(login, (session) => session.query(`${LOCK_KEYS};\n${recordKeySql(key)}`));
+}
+
+/**
+ * The first writer of a name wins, and its key stays the key of that name; a state is only ever raised, and a time once
+ * written only becomes earlier.
+ */
+function recordKeySql({ name, keyId, publicKey, state, expiredTs, isEarlier = false }: Recorded): string {
+  const texts = [name, keyId, publicKey, state].map(quoteLiteral).join(', ');
+  const end = expiredTs === undefined ? 'null' : String(Math.trunc(expiredTs));
+  return `insert into matrix_operator.signing_key as k
+      (name, key_id, public_key, state, state_rank, expired_ts, destroyed_at)
+    values (${texts}, ${rankOf(state)}, ${end}, ${isEarlier ? 'now()' : 'null'})
+    on conflict (name) do update set state = excluded.state, state_rank = excluded.state_rank, since = now(),
+      expired_ts = least(k.expired_ts, excluded.expired_ts)
+    where k.state_rank < excluded.state_rank and k.public_key = excluded.public_key`;
 }
 
 /** All moves in one transaction; if one of them was made already by somebody else, none is made. */

@@ -75,7 +75,7 @@ function planMissing(wanted: WantedKey, found: FoundKeys): KeyStep {
   if (found.rows.length === 0 && (found.keyring !== undefined || found.decided !== undefined)) {
     return stop(lost(name, undefined));
   }
-  return wanted.isBrought ? planImport(name, found) : planMint(name, found);
+  return wanted.isBrought ? planImport(name, found) : planMint(wanted, found);
 }
 
 /** Only status knows it: one that signs no more is taken from there, the private half of another is nowhere. */
@@ -84,9 +84,13 @@ function planRemembered({ name, keyId, publicKey, remembers }: KnownKey): KeySte
   return act({ kind: 'record', name, key: { keyId, publicKey }, ...remembers });
 }
 
-function planMint(name: string, found: FoundKeys): KeyStep {
+/** The first key signs at once, and its Secret says so from the start: one write less of each new server. */
+function planMint(wanted: WantedKey, found: FoundKeys): KeyStep {
+  const { name } = wanted;
   const foreign = foreignKeys(found, undefined);
-  return foreign === undefined ? act({ kind: 'mint', name }) : stop(foreign);
+  if (foreign !== undefined) return stop(foreign);
+  if (firstState(wanted, found) !== 'Active') return act({ kind: 'mint', name });
+  return act({ kind: 'mint', name, remembers: { state: 'Active', expiredTs: undefined } });
 }
 
 function planImport(name: string, found: FoundKeys): KeyStep {

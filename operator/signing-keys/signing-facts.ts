@@ -3,7 +3,6 @@ import { withSession } from '../database/sessions.ts';
 import type { DatabaseLogin, Session } from '../database/connect.ts';
 import type { ReplicaFacts, SigningFacts } from './key-facts.ts';
 
-const EXISTS = "select to_regclass('ops.keyring_floor') is not null as found";
 const SELECT_REPLICAS = `select id, keyring_generation::float8 as generation, clock::float8 as clock,
   heartbeat::float8 as heartbeat, last_signed_ts as last_signed, fenced_at is null
     and heartbeat > extract(epoch from clock_timestamp()) * 1000 - 30000 as is_live
@@ -14,7 +13,6 @@ const SELECT_LAST_SIGNED = 'select key_id, ts::float8 as ts from ops.last_signed
 const RAISE_FLOOR = `update ops.keyring_floor
   set generation = $1, at = floor(extract(epoch from clock_timestamp()) * 1000)::int8 where generation < $1`;
 
-const Exists = z.object({ found: z.boolean() });
 const ReplicaRow = z.object({
   id: z.string(),
   generation: z.number(),
@@ -26,9 +24,8 @@ const ReplicaRow = z.object({
 const FloorRow = z.object({ generation: z.number(), at: z.number() });
 const SignedRow = z.object({ key_id: z.string(), ts: z.number() });
 
-/** What the homeserver's processes say of their signing; undefined before the first migration. */
-export async function readSigningFacts(session: Session): Promise<SigningFacts | undefined> {
-  if (!Exists.parse((await session.query(EXISTS))[0]).found) return undefined;
+/** What the homeserver's processes say of their signing; there is nothing to read before the first migration. */
+export async function readSigningFacts(session: Session): Promise<SigningFacts> {
   const replicas = z.array(ReplicaRow).parse(await session.query(SELECT_REPLICAS));
   const signed = z.array(SignedRow).parse(await session.query(SELECT_LAST_SIGNED));
   const floor = FloorRow.parse((await session.query(SELECT_FLOOR))[0]);

@@ -3,6 +3,7 @@ import type {
   FoundSecret,
   KeyAction,
   PublicKey,
+  Remembered,
   WantedKeys,
 } from '../../operator/signing-keys/key-facts.ts';
 import { isOver, rankOf } from '../../operator/signing-keys/key-states.ts';
@@ -179,7 +180,7 @@ export class KeyWorld {
     switch (action.kind) {
       case 'mint':
         this.#drawn += 1;
-        this.#keep(action.name, { keyId: `ed25519:${this.#drawn}`, publicKey: `P${this.#drawn}` });
+        this.#keep(action.name, { keyId: `ed25519:${this.#drawn}`, publicKey: `P${this.#drawn}` }, action.remembers);
         return;
       case 'restore':
         return this.#keep(action.name, action.key);
@@ -208,8 +209,8 @@ export class KeyWorld {
     }
   }
 
-  #keep(name: string, { keyId, publicKey }: PublicKey): void {
-    if (!this.secrets.has(name)) this.secrets.set(name, { keyId, publicKey, remembers: undefined });
+  #keep(name: string, { keyId, publicKey }: PublicKey, remembers?: Remembered): void {
+    if (!this.secrets.has(name)) this.secrets.set(name, { keyId, publicKey, remembers });
   }
 
   #write(generation: number, content: KeyringContent): void {
