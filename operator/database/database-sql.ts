@@ -13,6 +13,8 @@ export interface SqlInput {
   readonly versionNumber: number;
 }
 
+export type Claim = Pick<WantedDatabase, 'claim' | 'serverName'>;
+
 /** Name of the login role in use. */
 export function loginRole({ name, login }: Pick<WantedDatabase, 'name' | 'login'>): string {
   return `${name}_${login}`;
@@ -78,13 +80,18 @@ export const LEDGER_SQL = [
     state text not null,
     state_rank integer not null,
     since timestamptz not null default now(),
-    expired_ts bigint
+    expired_ts bigint,
+    visible_since timestamptz,
+    destroyed_at timestamptz
   )`,
   `create table if not exists matrix_operator.keyring (
     only_row boolean primary key default true check (only_row),
     generation bigint not null,
-    content text not null
+    content text not null,
+    decided_at timestamptz not null default now(),
+    restarted bigint not null default 0
   )`,
+  // What ledgers of the first operators lack.
   'alter table matrix_operator.signing_key add column if not exists visible_since timestamptz',
   'alter table matrix_operator.signing_key add column if not exists destroyed_at timestamptz',
   'alter table matrix_operator.keyring add column if not exists decided_at timestamptz not null default now()',
@@ -126,7 +133,9 @@ export const LEDGER_SQL = [
   `comment on column matrix_operator.upgrade.verified_at is 'When it had served well for long enough; the time to the contract phase counts from here.'`,
 ] as const;
 
-/** Values: claim, server name, resource. */
-export const RECORD_OWNER_SQL = `insert into matrix_operator.owner as o (claim, server_name, resource)
-  values ($1, $2, $3)
-  on conflict (claim) do update set resource = excluded.resource, taken_at = now()`;
+/** SQL text that makes a claim the latest owner. `resource` is `namespace/name`. */
+export function recordOwnerSql({ claim, serverName }: Claim, resource: string): string {
+  const values = [claim, serverName, resource].map(quoteLiteral).join(', ');
+  return `insert into matrix_operator.owner as o (claim, server_name, resource) values (${values})
+    on conflict (claim) do update set resource = excluded.resource, taken_at = now()`;
+}

@@ -1,8 +1,7 @@
 import { openSession } from './sessions.ts';
 import type { DatabaseLogin, Session } from './connect.ts';
-import type { WantedDatabase } from './database-facts.ts';
-import { LEDGER_SQL, RECORD_OWNER_SQL, actAsOwnerSql, adminSql } from './database-sql.ts';
-import type { AdminAction, SqlInput } from './database-sql.ts';
+import { LEDGER_SQL, actAsOwnerSql, adminSql, recordOwnerSql } from './database-sql.ts';
+import type { AdminAction, Claim, SqlInput } from './database-sql.ts';
 import type { DatabaseAction, DatabaseStep } from './plan-database.ts';
 
 /** What a step is run with. */
@@ -32,19 +31,18 @@ export async function executeStep(step: DatabaseStep, execution: Execution): Pro
   }
 }
 
+/** `if not exists` alone fails when two sessions create the same thing at once. */
+const LOCK_LEDGER = "select pg_advisory_xact_lock(hashtextextended('matrix_operator ledger', 0))";
+
 /** The ledger, and this claim as the latest owner. */
 export function writeLedger(
   session: Session,
   actions: readonly DatabaseAction[],
-  { wanted, resource }: { wanted: Pick<WantedDatabase, 'claim' | 'serverName'>; resource: string },
+  { wanted, resource }: { wanted: Claim; resource: string },
 ): Promise<void> {
-  return session.transaction(async () => {
-    // `if not exists` alone fails when two sessions create the same thing at once.
-    await session.query("select pg_advisory_xact_lock(hashtextextended('matrix_operator ledger', 0))");
-    if (actions.includes('makeLedger')) await session.query(LEDGER_SQL.join(';\n'));
-    if (actions.includes('recordOwner'))
-      await session.query(RECORD_OWNER_SQL, [wanted.claim, wanted.serverName, resource]);
-  });
+  const make = actions.includes('makeLedger') ? LEDGER_SQL : [];
+  const record = actions.includes('recordOwner') ? [recordOwnerSql(wanted, resource)] : [];
+  return runAtOnce(session, [LOCK_LEDGER, ...make, ...record]);
 }
 
 async function runAll(actions: readonly AdminAction[], execution: Execution): Promise<void> {
@@ -56,8 +54,8 @@ function sqlOf(actions: readonly AdminAction[], execution: Execution): string[] 
 }
 
 /** Statements that are sent together are one transaction, and one round trip. */
-async function runAtOnce(admin: Session, statements: readonly string[]): Promise<void> {
-  await admin.query(statements.join(';\n'));
+async function runAtOnce(session: Session, statements: readonly string[]): Promise<void> {
+  await session.query(statements.join(';\n'));
 }
 
 /** Changing the owner needs the old owner's rights, the rest the new owner's (18 refuses the comment otherwise). */

@@ -23,10 +23,11 @@ const Backup = z.object({
   taken_at: z.coerce.number(),
   stored_at: z.coerce.number(),
 });
-const Exists = z.object({ found: z.boolean(), backups: z.boolean(), now: z.number() });
 
-const EXISTS = `select to_regclass('ops.replica') is not null as found, to_regclass('ops.backup') is not null as backups,
+/** What a statement asks for before `readServingFacts`: a database without a schema then needs no further one. */
+export const SERVES = `to_regclass('ops.replica') is not null as found, to_regclass('ops.backup') is not null as backups,
   floor(extract(epoch from now()) * 1000)::float8 as now`;
+export const Serves = z.object({ found: z.boolean(), backups: z.boolean(), now: z.number() });
 const SCHEMA = 'select schema_version, compat_version from ops.schema_state';
 const LIVE_REPLICAS = `select software_version, schema_level, keyring_generation from ops.replica
   where heartbeat > extract(epoch from now()) * 1000 - 30000 and fenced_at is null limit 1000`;
@@ -72,10 +73,11 @@ export interface ServingFacts {
   readonly now: number;
 }
 
-/** Reads the schema state, the migrations, the live replicas and the backups. */
-export async function readServingFacts(session: Session): Promise<ServingFacts> {
-  const [exists] = await session.query(EXISTS);
-  const { found, backups: hasBackups, now } = Exists.parse(exists);
+/** Reads the schema state, the migrations, the live replicas and the backups, as far as they are there. */
+export async function readServingFacts(
+  session: Session,
+  { found, backups: hasBackups, now }: z.infer<typeof Serves>,
+): Promise<ServingFacts> {
   if (!found) return { schema: undefined, migrations: [], replicas: [], backups: [], now };
   const [state] = await session.query(SCHEMA);
   const migrations = z.array(Progress).parse(await session.query(PROGRESS));

@@ -32,15 +32,24 @@ export async function ensureUpgrade(
   input: UpgradeInput,
   login: DatabaseLogin,
 ): Promise<UpgradeOutcome> {
-  const facts = await readUpgradeFacts(login);
+  return goOnFrom(ctx, { input, login, facts: await readUpgradeFacts(login) });
+}
+
+interface Known {
+  readonly input: UpgradeInput;
+  readonly login: DatabaseLogin;
+  readonly facts: UpgradeFacts;
+}
+
+async function goOnFrom(ctx: StepContext, { input, login, facts }: Known): Promise<UpgradeOutcome> {
   const decision = decideUpgrade(ctx, input, facts);
   if (decision.phase === undefined || decision.phase === 'Soaking') ctx.env.turns.release(ctx.key);
   await stopOthers(ctx, input.jobs, decision.plan.id);
   if (mustAccept(decision)) {
-    await acceptPlan(login, decision.plan);
+    const record = await acceptPlan(login, decision.plan);
     const { id, kind, from = '', to } = decision.plan;
     ctx.log.info({ step: 'upgrade', plan: id, kind, from, to }, 'a plan was accepted');
-    return ensureUpgrade(ctx, input, login);
+    return goOnFrom(ctx, { input, login, facts: { ...facts, record } });
   }
   return { decision, result: await act(ctx, decision) };
 }
@@ -103,7 +112,7 @@ async function runAndWait(
   const where = progress === undefined ? '' : `, ${progress.percent} %`;
   // One that was made just now counts as running: a status that says so a moment later would tell nobody anything.
   const state = job.isStale ? 'is being started' : `is running${where}`;
-  const again = job.copy?.hasPod === false && !job.isStale ? PENDING_LOOK_MS : JOB_LOOK_MS;
+  const again = job.copy?.hasPod === true || job.isStale ? JOB_LOOK_MS : PENDING_LOOK_MS;
   return waiting('Migrating', `plan ${plan.id} to ${plan.to}: Job ${job.name} ${state}`, again);
 }
 

@@ -15,7 +15,8 @@ const query: (text: string, values?: unknown[]) => Promise<pg.QueryResult> = Ref
 Object.assign(pg.Client.prototype, {
   async query(this: pg.Client, text: string, values?: unknown[]) {
     const result = await query.call(this, text, values);
-    const isWrite = /^(insert into|update) matrix_operator\.upgrade/.test(text) && (result.rowCount ?? 0) > 0;
+    const isWrite =
+      /^(with accepted as \()?(insert into|update) matrix_operator\.upgrade/.test(text) && (result.rowCount ?? 0) > 0;
     if (isWrite || text.startsWith('drop table if exists matrix_operator.restored_keys')) {
       process.stdout.write(`wrote ${text.slice(0, 60)}\n`);
       process.kill(process.pid, 'SIGKILL');
