@@ -29,12 +29,14 @@ export async function createFigures(fleet: Fleet, operator: FleetOperator): Prom
   const posted = since();
   const first = await all('first children', eyes.jobs);
   const firstCpu = cpuTimes(fleet, operator);
+  const firstRuns = await sum(operator, 'reconcile_total');
   await programs.schedule();
   const ready = await all('Ready', eyes.ready);
   tell(`${programs.migrated()} databases migrated`);
   const rows = [
     row(`${count} creates until the API server has them`, posted, 's'),
     row(`${count} creates until all first children exist`, first, 's', '<= 120'),
+    row('... runs until then, each', firstRuns / count, ''),
     ...cpuRows(cpu, firstCpu, count),
     row('... until all are Ready', ready, 's'),
     ...cpuRows(cpu, cpuTimes(fleet, operator), count),
