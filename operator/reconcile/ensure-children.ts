@@ -53,7 +53,11 @@ async function ensureChild(ctx: StepContext, { kind, name, manifest }: Child): P
   }
 }
 
-async function deleteChild({ env, owner, key }: StepContext, kind: OwnedKind, { name, uid, ownerUid, deleting }: ChildCopy) {
+async function deleteChild(
+  { env, owner, key }: StepContext,
+  kind: OwnedKind,
+  { name, uid, ownerUid, deleting }: ChildCopy,
+) {
   if (ownerUid !== owner.uid || deleting) return;
   await env.client.delete(kind, { namespace: owner.namespace, name }, { uid });
   env.drift.forget(key, `${kind.kind} ${name}`);
