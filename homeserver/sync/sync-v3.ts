@@ -47,6 +47,8 @@ interface Look {
   readonly position: number;
   /** Number of this replica's newest change without a position that is in it. */
   readonly serial: number;
+  /** Number of the newest such change that was looked at, also where it was none for this reader: waiting begins after it. */
+  readonly looked: number;
   readonly interest: Interest;
 }
 
@@ -64,9 +66,9 @@ function waitForNews(
   const { notifier, typing, presence } = ctx.sync;
   if (leftMs <= 0) return Promise.resolve('timeout');
   // What changed since the look would wake nobody any more.
-  const { interest, serial } = answer;
-  if (typing.hasChangedSince(interest.rooms, serial)) return Promise.resolve('woken');
-  if (presence?.feed.hasChangedSince(interest, serial) === true) return Promise.resolve('woken');
+  const { interest, looked } = answer;
+  if (typing.hasChangedSince(interest.rooms, looked)) return Promise.resolve('woken');
+  if (presence?.feed.hasChangedSince(interest, looked) === true) return Promise.resolve('woken');
   return notifier.wait(interest, answer.position, leftMs, signals());
 }
 
@@ -77,7 +79,13 @@ function stillAnswer(ctx: SyncContext, request: SyncRequest, since: SyncToken): 
   const serial = serialOf(ctx, since);
   return serial === undefined && wantsPresence(ctx, request)
     ? undefined
-    : volatileAnswer(ctx, request, { token: since, position: since.position, serial: serial ?? 0, interest });
+    : volatileAnswer(ctx, request, {
+        token: since,
+        position: since.position,
+        serial: serial ?? 0,
+        looked: serial ?? 0,
+        interest,
+      });
 }
 
 /** The answer after a look, without a query, if nothing was committed since and nobody types: presence may have changed. */
@@ -92,9 +100,10 @@ function volatileAnswer(ctx: SyncContext, request: SyncRequest, last: Look): Ans
   const { position: head } = last.token;
   const rooms = { rooms: [], invited: [], join: [], leave: [], invite: [], knock: [] };
   const parts = { head, interest, ...rooms, accountData: [], presence };
-  if (!presence.isNews) return { ...last, text: answerJson(parts, last.token), hasNews: false };
+  const looked = mark.serial;
+  if (!presence.isNews) return { ...last, looked, text: answerJson(parts, last.token), hasNews: false };
   const token = nextToken(request, head, mark, last.token);
-  return { text: answerJson(parts, token), hasNews: true, token, position, serial: mark.serial, interest };
+  return { text: answerJson(parts, token), hasNews: true, token, position, serial: looked, looked, interest };
 }
 
 async function lookOnce(ctx: SyncContext, request: SyncRequest): Promise<Answer> {
@@ -117,6 +126,7 @@ async function lookOnce(ctx: SyncContext, request: SyncRequest): Promise<Answer>
     token,
     position: Math.max(head, seen),
     serial: mark.serial,
+    looked: mark.serial,
     interest,
   };
 }

@@ -192,17 +192,19 @@ test('a filter decides whose presence is told, how much, and whether at all', as
 
 test('a poll that presence wakes costs no query, and one that asks for none sleeps on', async () => {
   const [alice, bob] = [await newClient(server), await watcher()];
-  await together(alice, bob.client);
+  const roomId = await together(alice, bob.client);
   const carol = new SyncReader(server, bob.client, { setPresence: 'offline', filter: { presence: { limit: 0 } } });
   for (const reader of [bob, carol]) reader.defaults = { ...reader.defaults, replica: 0 };
   await bob.next();
   await carol.next();
   const waiting = () => server.replicas[0]?.app.sync.notifier.waiting ?? 0;
   const statements = await statementsDuring(server.replicas[0], async () => {
-    const [poll, deaf] = [bob.next({ timeout: 20_000 }), carol.next({ timeout: 3000 })];
+    const [poll, deaf] = [bob.next({ timeout: 20_000 }), carol.next({ timeout: 20_000 })];
     await waitFor(() => waiting() === 2, { what: 'both polls to wait' });
     await setPresence(alice.at(1), 'online');
     expect(presenceOf(await poll, alice)).toMatchObject({ presence: 'online' });
+    await waitFor(() => waiting() === 1, { what: 'the other poll to wait on' });
+    await alice.send(roomId, 'this wakes everybody');
     expect((await deaf).presence.events).toEqual([]);
   });
   expect(statements.filter((name) => name.startsWith('memberships_select'))).toEqual([]);

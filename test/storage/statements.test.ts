@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-const FOLDER = new URL('../../homeserver/storage/', import.meta.url).pathname;
+const FOLDER = join(import.meta.dirname, '..', '..', 'homeserver', 'storage');
 
 /** Every `{ name: '...', text: CONSTANT` of the folder, as [name, file and constant]. */
 async function statements(): Promise<[name: string, text: string][]> {
