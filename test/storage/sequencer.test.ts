@@ -83,6 +83,11 @@ test('a batch numbers its events in their order, without gaps, and stores them a
   ]);
   expect(stored.map((row) => row['json'])).toEqual(events.map((event) => event.json));
   expect(stored.map((row) => row['flags'])).toEqual([96, 96]);
+  const quiet = await newMessage(store, room.snapshot, { countable: false });
+  const { lastPosition } = await write([messagesInto(room.roomNo, room.snapshot, [quiet])]);
+  // Only what counts moves a room up in the lists of clients.
+  const positions = await rows('select last_position, bump_position from rooms where room_no = $1', [room.roomNo]);
+  expect(positions).toEqual([{ last_position: String(lastPosition), bump_position: String(result.lastPosition) }]);
 });
 
 test('a room whose state has moved is refused as a whole while the others of the batch are written', async () => {
@@ -96,6 +101,74 @@ test('a room whose state has moved is refused as a whole while the others of the
   expect([...result.refusedRooms]).toEqual([moved.roomNo]);
   expect([...result.positions.keys()]).toEqual([good.eventNo]);
   expect(await rows('select from events where event_no = $1', [stale.eventNo])).toEqual([]);
+});
+
+/** Whatever a room's part of a batch can hold; every table that a batch writes gets something of it. */
+async function fullPart(room: { roomNo: number; snapshot: number }): Promise<{ part: RoomWrite; numbers: number[] }> {
+  const joins = await memberChange(room, '@never:seen.example', 1);
+  const topic = await store.names.stateKeyNo('m.room.topic', '');
+  const target = await newMessage(store, room.snapshot);
+  const relation = { relType: 1, parentId: target.eventId, key: 'k' };
+  const message = await newMessage(store, joins.after, {
+    relation,
+    redacts: target.eventId,
+    redactsOwn: true,
+    transaction: { deviceNo: 11, txnId: 'of a refused room' },
+    received: { outlier: false, redacted: false },
+  });
+  const known = await newMessage(store, joins.after);
+  await insertUnplacedEvents(store.db, [{ roomNo: room.roomNo, event: known, flags: 1 }]);
+  const outlier = { ...known, received: { outlier: true, redacted: false } };
+  const changes = { keys: new Map([[topic, joins.event.eventNo]]), members: new Map<number, never>() };
+  const events = [{ ...joins.event, authEvents: [1] }, message, outlier];
+  const part: RoomWrite = { ...joins.part, events, changes, merged: true };
+  return { part, numbers: [...events.map(({ eventNo }) => eventNo), joins.after, joins.userNo] };
+}
+
+/** Everything that a batch may have written under one of these numbers or in one of these rooms. */
+async function traces(roomNos: readonly number[], numbers: readonly number[]): Promise<Record<string, unknown>[]> {
+  const tables = `select row_to_json(t)::text as row from events t where event_no = any($2) and position is not null
+    union all select row_to_json(t)::text from snapshots t where snapshot = any($2)
+    union all select row_to_json(t)::text from merged_states t where event_no = any($2)
+    union all select row_to_json(t)::text from transactions t where event_no = any($2)
+    union all select row_to_json(t)::text from event_auth t where event_no = any($2)
+    union all select row_to_json(t)::text from event_relations t where event_no = any($2)
+    union all select row_to_json(t)::text from redactions t where event_no = any($2)
+    union all select row_to_json(t)::text from waiting_redactions t where event_no = any($2)
+    union all select row_to_json(t)::text from rooms t where room_no = any($1)
+    union all select row_to_json(t)::text from current_state t where room_no = any($1)
+    union all select row_to_json(t)::text from memberships t where room_no = any($1)
+    union all select row_to_json(t)::text from room_servers t where room_no = any($1)
+    union all select row_to_json(t)::text from commits t where rooms && $1 or users && $2`;
+  return rows(`select row from (${tables}) w (row) order by row`, [roomNos, numbers]);
+}
+
+test('a refused room leaves nothing of itself in any table, whatever else is in its batch', async () => {
+  const [room, still] = [await existingRoom(), await existingRoom()];
+  const { part, numbers } = await fullPart(room);
+  const [taken, made] = [await newRoom(store), await newRoom(store)];
+  await write([taken]);
+  const newcomer: RoomWrite = { ...made, newRoom: { roomId: taken.roomId, version: 12 } };
+  const seen = [...numbers, made.newSnapshot, ...made.events.map(({ eventNo }) => eventNo)];
+  const roomNos = [room.roomNo, made.roomNo];
+  const before = await traces(roomNos, seen);
+  const stale = { ...part, expectedSnapshot: part.expectedSnapshot - 1 };
+  const good = messagesInto(still.roomNo, still.snapshot, [await newMessage(store, still.snapshot)]);
+  const result = await write([stale, newcomer, good]);
+  expect([...result.refusedRooms].toSorted((a, b) => a - b)).toEqual(roomNos.toSorted((a, b) => a - b));
+  expect(result.positions.size).toBe(1);
+  expect(await traces(roomNos, seen)).toEqual(before);
+  // Otherwise nothing was shown.
+  expect((await write([part])).refusedRooms.size).toBe(0);
+  expect((await traces(roomNos, seen)).length).toBeGreaterThan(before.length + 8);
+});
+
+test('a room with another state is refused although all its tips are known', async () => {
+  const room = await existingRoom();
+  const part = messagesInto(room.roomNo, room.snapshot, [await newMessage(store, room.snapshot)]);
+  const knownTips = await tipsOf(room.roomNo);
+  await rows('update rooms set snapshot = snapshot + 1 where room_no = $1', [room.roomNo]);
+  expect([...(await write([{ ...part, knownTips }])).refusedRooms]).toEqual([room.roomNo]);
 });
 
 test('of two replicas that change the state at once one is refused', async () => {
@@ -194,7 +267,7 @@ test('a transaction that is known names its event and refuses the room, also on 
   expect([...result.refusedRooms]).toEqual([room.roomNo]);
 });
 
-test('the same transaction id in another room or for another type is another transaction', async () => {
+test('the same transaction id in another room, for another type or of another device is another transaction', async () => {
   const [one, two] = [await existingRoom(), await existingRoom()];
   const transaction = { deviceNo: 8, txnId: 'once' };
   const typeNo = await store.names.typeNo('m.reaction');
@@ -202,6 +275,7 @@ test('the same transaction id in another room or for another type is another tra
     [one.roomNo, one.snapshot, { transaction }],
     [two.roomNo, two.snapshot, { transaction }],
     [one.roomNo, one.snapshot, { transaction, typeNo }],
+    [one.roomNo, one.snapshot, { transaction: { ...transaction, deviceNo: 9 } }],
   ];
   for (const [roomNo, snapshot, more] of events) {
     const result = await write([messagesInto(roomNo, snapshot, [await newMessage(store, snapshot, more)])]);
@@ -280,6 +354,8 @@ test('a call that is repeated with its batch number gets the same answer and wri
   const first = await client.query(text, values);
   const second = await client.query(text, values);
   expect(second.rows).toEqual(first.rows);
+  const otherStart = values.with(1, 900_001).with(2, Number(server?.['start']) + 1);
+  await expect(client.query(text, otherStart)).rejects.toMatchObject({ code: 'MX003', detail: server?.['start'] });
   await expect(client.query({ text: `begin isolation level repeatable read` })).resolves.toBeDefined();
   await expect(client.query(text, values)).rejects.toMatchObject({ code: 'MX002' });
   await client.end();
@@ -341,6 +417,16 @@ test('a write of own data that was made from something older is refused, of two 
   expect(await refused(batch)).toEqual([2, 3]);
   expect(await rows('select content from account_data where user_no = 6')).toEqual([{ content: '{"by":4}' }]);
   expect(await rows('select rules from push_rules where user_no = 6')).toEqual([{ rules: '{"by":3}' }]);
+  // Of another room, type or user: each stands for itself.
+  const now = Number((await rows('select position from account_data where user_no = 6'))[0]?.['position']);
+  const apart: StreamWrite[] = [
+    { ...tag, content: '{"by":7}', expected: now },
+    { ...tag, roomNo: 8, content: '{"by":8}', expected: 0 },
+    { ...tag, type: 'org.example', content: '{"by":9}', expected: 0 },
+    { ...tag, userNo: 9, content: '{"by":10}', expected: 0 },
+    { ...rules, userNo: 9, rules: '{"by":11}' },
+  ];
+  expect(await refused(apart)).toEqual([]);
 });
 
 test('a stay begins with the join and goes on through changes of the membership, until the next one', async () => {
