@@ -80,3 +80,34 @@ export function messagesInto(roomNo: number, snapshot: number, events: readonly 
   const state = { expectedSnapshot: snapshot, newSnapshot: snapshot };
   return { roomNo, ...state, knownTips: [], exact: false, usedTips: [], newTips, events, snapshots: [] };
 }
+
+/** A member event on a room's state, and the room's part of a batch that holds it. */
+export async function newMemberChange(
+  store: Store,
+  room: { roomNo: number; snapshot: number; tips: () => Promise<readonly number[]> },
+  { userId, membership }: { userId: string; membership: number },
+) {
+  const userNo = await store.names.userNo(userId);
+  const after = await store.numbers.nextSnapshot();
+  const stateKeyNo = await store.names.stateKeyNo('m.room.member', userId);
+  const event = await newMessage(store, room.snapshot, {
+    stateKeyNo,
+    stateAfter: after,
+    countable: false,
+    membership: { userNo, membership, flags: 0 },
+  });
+  const tips = await room.tips();
+  const delta = { keys: [], events: [], members: [userNo], memberEvents: [event.eventNo] };
+  const part: RoomWrite = {
+    roomNo: room.roomNo,
+    expectedSnapshot: room.snapshot,
+    newSnapshot: after,
+    knownTips: tips,
+    exact: true,
+    usedTips: tips,
+    newTips: [event.eventNo],
+    events: [event],
+    snapshots: [{ snapshot: after, base: room.snapshot, ordinal: 1, ...delta }],
+  };
+  return { part, after, event, userNo };
+}
