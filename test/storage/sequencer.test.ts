@@ -210,6 +210,9 @@ test('memberships, counts of the room and its servers follow the member events',
   const left = await memberChange({ ...room, snapshot: invited.after }, '@c:one.example', 3);
   await write([left.part]);
   expect(await rows(counts, [room.roomNo])).toEqual([{ joined: 0, invited: 1 }]);
+  const declined = await memberChange({ ...room, snapshot: left.after }, '@d:two.example', 3);
+  await write([declined.part]);
+  expect(await rows(counts, [room.roomNo])).toEqual([{ joined: 0, invited: 0 }]);
   expect(await rows('select from room_servers where room_no = $1', [room.roomNo])).toEqual([]);
   const found = await rows('select membership, event_no from memberships where room_no = $1 and user_no = $2', [
     room.roomNo,
@@ -225,10 +228,14 @@ test('relations, redactions, auth edges and current state stand beside their eve
   if (parent === undefined) throw new Error('the room has no event');
   const relation = { relType: 1, parentId: parent.eventId, key: '👍' };
   const reaction = await newMessage(store, room.newSnapshot, { relation });
+  const elsewhere = await existingRoom();
+  const foreign = await newMessage(store, elsewhere.snapshot, { redacts: parent.eventId });
+  await write([messagesInto(elsewhere.roomNo, elsewhere.snapshot, [foreign])]);
   const redaction = await newMessage(store, room.newSnapshot, { redacts: parent.eventId });
   await write([messagesInto(room.roomNo, room.newSnapshot, [reaction, redaction])]);
   const related = await rows('select key from event_relations where parent_id = $1', [parent.eventId]);
   expect(related).toEqual([{ key: '👍' }]);
+  // Not the one of another room, which came before.
   const redacted = await rows('select event_no from redactions where redacted_event_id = $1', [parent.eventId]);
   expect(redacted).toEqual([{ event_no: String(redaction.eventNo) }]);
   const state = await rows('select event_no from current_state where room_no = $1', [room.roomNo]);
