@@ -54,7 +54,10 @@ export async function openRoomForOneEvent(session: Session, roomId: string): Pro
   const { joined, room } = await findRoom(session, roomId);
   if (joined !== undefined) return joined;
   const left = await accessOfLeft(session, room);
-  return left === undefined ? accessOfPasserBy(room) : { ...left, high: pointAt(room.head) };
+  if (left !== undefined) return { ...left, high: pointAt(room.head) };
+  // Who declined an invite is told so by sync and has no more to look at here.
+  if (isGone(room.membership) && !(await isWorldReadable(session, room))) throw notInRoom();
+  return accessOfPasserBy(room);
 }
 
 type ReadRoom = Awaited<ReturnType<typeof readRoom>>;
