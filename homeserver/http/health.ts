@@ -5,8 +5,8 @@ import type { ReadyAnswer } from '../contract/readiness.ts';
 /** One thing that has to work before this replica may be sent requests: undefined when it does, else what is wrong. */
 export type ReadinessCheck = () => Promise<string | undefined>;
 
-/** Longest time for all checks together, ms; shorter than the probe's own timeout is usual to be. */
-const CHECK_TIMEOUT_MS = 2000;
+/** Longest time for all checks together, ms: three of them that fail fit into the 5 s within which a status has to say so. */
+const CHECK_TIMEOUT_MS = 1000;
 const MAX_PROBLEM = 2000;
 
 /** What /readyz answers. */

@@ -95,6 +95,16 @@ test('resources of the spec replace ours as a whole, in canonical form', () => {
   expect(container?.resources).toEqual({ limits: { memory: canonicalQuantity('2Gi') } });
 });
 
+test('replicas of the first release keep the probe they were made with; others are known to fail within 4 s', () => {
+  const readiness = (version: string) => {
+    const [container] = Workload.parse(deployment({ ...input, version })).spec.template.spec.containers;
+    return container?.['readinessProbe'];
+  };
+  const path = { httpGet: { path: '/readyz', port: 'http' } };
+  expect(readiness('0.1.0')).toEqual({ ...path, timeoutSeconds: 5, periodSeconds: 2, failureThreshold: 3 });
+  expect(readiness('0.2.0')).toEqual({ ...path, timeoutSeconds: 2, periodSeconds: 1, failureThreshold: 3 });
+});
+
 test('an authority for TLS is mounted as ca.crt beside the login', () => {
   const files = { ...input.files, authority: { secret: 'pg-ca', key: 'root.pem' } };
   const { volumes } = Workload.parse(deployment({ ...input, files })).spec.template.spec;

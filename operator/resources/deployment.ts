@@ -42,6 +42,16 @@ export interface DeploymentInput {
   readonly keyringRestart: number;
 }
 
+/**
+ * Replicas that cannot serve are known for it within 4 s: three looks, a second apart, each of which says no within a second. The
+ * answer itself may take 2 s, so that a replica that is only busy stays in the Service.
+ */
+const READINESS = { periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 3 };
+/** Pods of a version that was released with another probe keep it: an upgrade of the operator restarts nothing. */
+const EARLIER_READINESS: Readonly<Record<string, typeof READINESS>> = {
+  '0.1.0': { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3 },
+};
+
 /** On the pods once they were replaced because they did not take a keyring. */
 export const KEYRING_RESTART_ANNOTATION = `${GROUP}/keyring-restart`;
 
@@ -117,14 +127,14 @@ function container(input: DeploymentInput) {
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [...VOLUME_MOUNTS, ...servingVolumes(input.files).map(({ mount }) => mount)],
     lifecycle: { preStop: { sleep: { seconds: SETTLE_SECONDS } } },
-    startupProbe: { ...probe(PROBES.live), periodSeconds: 1, failureThreshold: 120 },
-    livenessProbe: { ...probe(PROBES.live), periodSeconds: 10, failureThreshold: 6 },
-    readinessProbe: { ...probe(PROBES.ready), periodSeconds: 2, failureThreshold: 3 },
+    startupProbe: { ...probe(PROBES.live), timeoutSeconds: 5, periodSeconds: 1, failureThreshold: 120 },
+    livenessProbe: { ...probe(PROBES.live), timeoutSeconds: 5, periodSeconds: 10, failureThreshold: 6 },
+    readinessProbe: { ...probe(PROBES.ready), ...(EARLIER_READINESS[input.version] ?? READINESS) },
   };
 }
 
 function probe(path: string) {
-  return { httpGet: { path, port: 'http' }, timeoutSeconds: 5 };
+  return { httpGet: { path, port: 'http' } };
 }
 
 function spreadOverNodes(name: string) {
