@@ -52,7 +52,13 @@ async function fullPart(room: Room): Promise<{ part: RoomWrite; numbers: number[
   const known = await newMessage(store, joins.after);
   await insertUnplacedEvents(store.db, [{ roomNo: room.roomNo, event: known, flags: 1 }]);
   const outlier = { ...known, received: { outlier: true, redacted: false } };
-  const changes = { keys: new Map([[topic, joins.event.eventNo]]), members: new Map<number, never>() };
+  const create = await store.names.stateKeyNo('m.room.create', '');
+  const member = { eventNo: joins.event.eventNo, membership: 1 };
+  const keys = [
+    [topic, joins.event.eventNo],
+    [create, 0],
+  ] as const;
+  const changes = { keys: new Map(keys), members: new Map([[joins.userNo, member]]) };
   const events = [{ ...joins.event, authEvents: [1] }, message, redaction, outlier];
   const part: RoomWrite = { ...joins.part, events, changes, merged: true };
   return { part, numbers: [...events.map(({ eventNo }) => eventNo), joins.after, joins.userNo] };
