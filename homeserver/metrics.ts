@@ -24,6 +24,7 @@ export interface Metrics {
   readonly resolutionSeconds: Histogram;
   /** Snapshots that were stored before anything named them, by what became of them. */
   readonly unnamedSnapshots: Counter<'outcome'>;
+  readonly redactedEventsCut: Counter;
   readonly longPollsWaiting: Gauge;
   /** Large answers that are being made or sent. */
   readonly largeAnswerBytes: Gauge;
@@ -100,6 +101,11 @@ function writeMetrics(registers: Registry[]) {
       name: 'matrix_homeserver_unnamed_snapshots_total',
       help: 'States that nothing named when they were stored, looked at later. outcome: deleted, named or kept.',
       labelNames: ['outcome'] as const,
+      registers,
+    }),
+    redactedEventsCut: new Counter({
+      name: 'matrix_homeserver_redacted_events_cut_total',
+      help: 'Redacted events whose content was taken out of the database.',
       registers,
     }),
   };

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../room/canonical-json.ts';
+import { cutForm } from '../room/cut-form.ts';
 import { eventIdOf, hasValidContentHash } from '../room/event-hash.ts';
 import { isJsonObject, ownString, type JsonObject } from '../room/json-value.ts';
-import { redact } from '../room/redaction.ts';
 import { carriesEventId, ROOM_VERSIONS, type RoomVersionRules } from '../room/room-versions.ts';
 import { parseLooseJson } from '../room/strict-json.ts';
 import type { Queryable } from '../storage/database.ts';
@@ -37,16 +37,16 @@ export async function checkEvents(
   return true;
 }
 
-function isSound({ event_id: eventId, json, version }: SampledEvent): boolean {
+function isSound({ event_id: eventId, json, version, cut }: SampledEvent): boolean {
   const rules = ROOM_VERSIONS.get(String(version));
   // A room of a version that this program does not know is not ours to judge.
   if (rules === undefined) return true;
   try {
     const parsed = parseLooseJson(json);
     if (!parsed.ok || !isJsonObject(parsed.value) || idIn(parsed.value, rules) !== eventId) return false;
-    // The id leaves most of the content out; what the content hash does not cover is a redacted form.
+    // The id leaves most of the content out. The content hash covers it, but for what was cut, which has nothing more than that leaves.
     const pdu = parsed.value;
-    return hasValidContentHash(pdu) || canonicalJson(redact(pdu, rules)) === canonicalJson(pdu);
+    return cut ? canonicalJson(cutForm(pdu, rules)) === canonicalJson(pdu) : hasValidContentHash(pdu);
   } catch {
     return false;
   }

@@ -26,6 +26,7 @@ import { selectSchemaState } from '../storage/tables/schema_state.ts';
 import { openMemberProfiles } from '../rooms/member-profiles.ts';
 import { openSyncState } from '../sync/sync-state.ts';
 import { startSnapshotCollection } from '../workers/collect-snapshots.ts';
+import { startCuttingRedacted } from '../workers/cut-redacted.ts';
 import { startPresence } from '../workers/presence.ts';
 import { startProfileUpdates } from '../workers/profile-updates.ts';
 import { startPruning } from '../workers/prune.ts';
@@ -125,6 +126,7 @@ function startWorkers(app: App): Closer[] {
     { name: 'pruning', close: startPruning(store, log) },
     { name: 'snapshots', close: startSnapshotCollection(app) },
     { name: 'search index', close: startSearchIndex(store, log) },
+    { name: 'redacted content', close: startCuttingRedacted(app) },
     { name: 'presence', close: startPresence(app) },
     { name: 'directory check', close: startDirectoryCheck(store, log) },
   ];

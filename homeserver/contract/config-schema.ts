@@ -100,6 +100,14 @@ const Rooms = z
       .default('12')
       .describe('Room version of new rooms.'),
     maxInvitesPerCreate: z.int().min(0).max(1000).default(100).describe('Invites that one createRoom may carry.'),
+    redactedContentDays: z
+      .int()
+      .min(0)
+      .max(3650)
+      .default(7)
+      .describe(
+        'Days after which the content of a redacted event is taken out of the database; nobody is given it from the first moment on.',
+      ),
   })
   .prefault({});
 

@@ -11,7 +11,7 @@ export const COMPAT_LEVEL = 1;
  * Number of the configuration's schema. Versions with one number read each other's `homeserver.yaml`; a release that adds,
  * removes or changes a key raises it.
  */
-export const CONFIG_SCHEMA = 1;
+export const CONFIG_SCHEMA = 2;
 
 export interface SchemaState {
   schemaVersion: number;

@@ -1,4 +1,10 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { unsignedPdus } from '../../test/support/arbitraries.ts';
+import { ALL_RULES } from '../../test/support/room-story.ts';
+import { canonicalJson } from '../room/canonical-json.ts';
+import { cutForm } from '../room/cut-form.ts';
+import type { JsonObject } from '../room/json-value.ts';
 import { ROOM_VERSIONS } from '../room/room-versions.ts';
 import { clientEventJson, eventContentJson, strippedEventJson } from './client-event.ts';
 import { jsonMembers } from './json-members.ts';
@@ -132,4 +138,18 @@ test('stripped state has four members', () => {
 
 test.for(['{"a":1', '[1]', '{"a" 1}', '{"a":"x}', '{"a":[1}', ''])('text that is no object is refused: %s', (text) => {
   expect(() => jsonMembers(text)).toThrow(SyntaxError);
+});
+
+test.for(ALL_RULES)('version $version: of a redacted event a client gets the same once it is cut', (rules) => {
+  const because = { eventId: '$because', json: '{"type":"m.room.redaction","content":{}}', originServerTs: 2000 };
+  fc.assert(
+    fc.property(unsignedPdus(rules), fc.boolean(), (unsigned, federationFormat) => {
+      const given = (event: JsonObject) =>
+        clientEventJson(
+          { ...base, json: canonicalJson(event), redaction: { rules, because } },
+          { ...view, federationFormat },
+        );
+      expect(given(cutForm(unsigned, rules))).toBe(given(unsigned));
+    }),
+  );
 });

@@ -91,7 +91,7 @@ export function eventHeadJson(event: StoredEvent): string {
     if (key === 'content') text += `"content":${contentFor(type, contentIn(members, type, event), members)},`;
     else text += `${JSON.stringify(key)}:${value},`;
   }
-  if (type === 'm.room.redaction') text += topLevelRedacts(members);
+  if (type === 'm.room.redaction') text += topLevelRedacts(members, contentIn(members, type, event));
   return `${text}"event_id":${JSON.stringify(event.eventId)},`;
 }
 
@@ -139,9 +139,9 @@ function contentFor(type: string, content: string, members: JsonMembers): string
   return content === '{}' ? `{"redacts":${redacts}}` : `{"redacts":${redacts},${content.trimStart().slice(1)}`;
 }
 
-function topLevelRedacts(members: JsonMembers): string {
+function topLevelRedacts(members: JsonMembers, content: string): string {
   if (members.has('redacts')) return '';
-  const redacts = jsonMembers(members.get('content') ?? '{}').get('redacts');
+  const redacts = jsonMembers(content).get('redacts');
   return redacts === undefined ? '' : `"redacts":${redacts},`;
 }
 

@@ -12,6 +12,7 @@ import previous from '../upgrade/previous-release.json' with { type: 'json' };
  */
 const RECORDED: Readonly<Record<number, string>> = {
   1: '46eb942f5a70899d',
+  2: '05a43e0ded80e2a8',
 };
 
 /** What makes a difference to reading a file: words for people and what is put in for an absent key do not. */

@@ -5,6 +5,8 @@ export interface SampledEvent {
   readonly json: string;
   /** Version of its room. */
   readonly version: number;
+  /** Its content is not what was hashed: it came so (flag 8), or was cut after a redaction. */
+  readonly cut: boolean;
 }
 
 const RANGE = 'select coalesce(min(event_no), 0) as first, coalesce(max(event_no), 0) as last from events';
@@ -16,7 +18,10 @@ export async function selectEventRange(db: Queryable): Promise<{ first: number; 
 }
 
 const SAMPLE = `
-select e.event_id, e.json, r.version from events e join rooms r on r.room_no = e.room_no
+select e.event_id, e.json, r.version, e.flags & 8 <> 0 or exists (
+    select 1 from redactions d where d.redacted_event_id = e.event_id and d.applied_at is not null
+  ) as cut
+from events e join rooms r on r.room_no = e.room_no
 where e.event_no >= $1 and e.event_no <= $2 order by e.event_no limit $3`;
 
 /** The first events of a stretch of event numbers. */
