@@ -55,8 +55,9 @@ export async function openRoomForOneEvent(session: Session, roomId: string): Pro
   if (joined !== undefined) return joined;
   const left = await accessOfLeft(session, room);
   if (left !== undefined) return { ...left, high: pointAt(room.head) };
-  // Who declined an invite is told so by sync and has no more to look at here.
-  if (isGone(room.membership) && !(await isWorldReadable(session, room))) throw notInRoom();
+  // Who declined an invite is told so by sync and has no more to look at here; who has forgotten the room has nothing until they join.
+  const isOut = isGone(room.membership) || hasForgotten(room);
+  if (isOut && !(await isWorldReadable(session, room))) throw notInRoom();
   return accessOfPasserBy(room);
 }
 
@@ -99,10 +100,13 @@ async function accessOfLeft(session: Session, room: RoomForReaderRow): Promise<R
 
 /** How the reader is not in the room any more, unless they have forgotten what was. */
 function goneFrom(room: RoomForReaderRow): GoneReader | undefined {
-  const { room_no, membership, flags, event_no, position } = room;
+  const { room_no, membership, event_no, position } = room;
   if (event_no === null || membership === null || position === null) return undefined;
-  const isForgotten = ((flags ?? 0) & HISTORY_FORGOTTEN) !== 0;
-  return isForgotten ? undefined : { room_no, membership, event_no, position };
+  return hasForgotten(room) ? undefined : { room_no, membership, event_no, position };
+}
+
+function hasForgotten({ flags }: RoomForReaderRow): boolean {
+  return ((flags ?? 0) & HISTORY_FORGOTTEN) !== 0;
 }
 
 function accessOfJoined(room: KnownRoom, head: number): RoomAccess {
