@@ -18,7 +18,7 @@ export function verdictOf(results: readonly StepResult<unknown>[], random: () =>
   );
   if (failing.length > 0) {
     const minMs = Math.max(0, ...failing.map(({ retryAfterMs = 0 }) => retryAfterMs));
-    return { next: 'retry', minMs };
+    return { next: 'retry', minMs, cause: failing.map(({ reason }) => reason).join() };
   }
   const appointments = results.map((result) =>
     result.state === 'done' ? (result.againAfterMs ?? RESYNC_MS) : RESYNC_MS,

@@ -111,6 +111,24 @@ test('failures back off a key on its own, doubling, and success resets', async (
   expect(errors).toEqual([expect.objectContaining({ message: 'broken' })]);
 });
 
+test('what fails for another cause than before is tried again soon: the waits grow anew', async () => {
+  const { queue, started, finish } = queueOf(1);
+  queue.add('a');
+  await settle();
+  for (const waitMs of [500, 1000, 2000, 4000]) {
+    await finish('a', { next: 'retry', cause: 'database' });
+    await vi.advanceTimersByTimeAsync(waitMs);
+  }
+  expect(started).toHaveLength(5);
+  for (const waitMs of [1000, 2000]) {
+    await finish('a', { next: 'retry', cause: 'probe' });
+    await vi.advanceTimersByTimeAsync(waitMs - 1);
+    const before = started.length;
+    await vi.advanceTimersByTimeAsync(1);
+    expect(started).toHaveLength(before + 1);
+  }
+});
+
 test('Retry-After raises a wait, an addition cuts it short', async () => {
   const { queue, started, finish } = queueOf(1);
   queue.add('a');

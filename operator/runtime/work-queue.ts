@@ -10,8 +10,11 @@ export type Verdict =
   | { readonly next: 'done' }
   /** Again after this time, not counted as a failure. */
   | { readonly next: 'later'; readonly afterMs: number }
-  /** Again after the key's backoff: 0.5 s doubled to 5 min, +-20 %; `minMs` raises the wait (Retry-After). */
-  | { readonly next: 'retry'; readonly minMs?: number };
+  /**
+   * Again after the key's backoff: 0.5 s doubled to 5 min, +-20 %; `minMs` raises the wait (Retry-After). When another `cause` than
+   * before is in the way, something has moved: the waits grow anew, from the second on.
+   */
+  | { readonly next: 'retry'; readonly minMs?: number; readonly cause?: string };
 
 export interface WorkQueueOptions {
   readonly handle: (key: string, signal: AbortSignal) => Promise<Verdict>;
@@ -63,7 +66,7 @@ class KeyedQueue implements WorkQueue {
   readonly #processing = new Set<string>();
   /** Keys added while they were being handled, with the lane to come back in. */
   readonly #dirty = new Map<string, Lane>();
-  readonly #failures = new Map<string, number>();
+  readonly #failures = new Map<string, { readonly attempts: number; readonly cause: string | undefined }>();
   #idle: (() => void)[] = [];
   readonly #workers = new Set<Promise<void>>();
   /** Runs in whose place another worker goes on. */
@@ -170,9 +173,11 @@ class KeyedQueue implements WorkQueue {
       if (verdict.next === 'later') this.#timers.set(key, verdict.afterMs);
       return;
     }
-    const attempt = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, attempt + 1);
-    this.#timers.set(key, Math.max(backoffMs(attempt, this.#options.backoff ?? BACKOFF), verdict.minMs ?? 0));
+    const { cause, minMs = 0 } = verdict;
+    const before = this.#failures.get(key) ?? { attempts: 0, cause };
+    const attempts = before.cause === cause ? before.attempts : Math.min(before.attempts, 1);
+    this.#failures.set(key, { attempts: attempts + 1, cause });
+    this.#timers.set(key, Math.max(backoffMs(attempts, this.#options.backoff ?? BACKOFF), minMs));
   }
 
   #wakeAll(): void {
