@@ -1,11 +1,7 @@
 import { parseObject, readKeyAnswer } from '../federation-check/key-answer.ts';
 import { clientUrl } from '../resources/client-service.ts';
 import type { Owner } from '../resources/manifest.ts';
-import { exchange } from '../runtime/http-exchange.ts';
-
-const TIMEOUT_MS = 5000;
-/** A server with 64 old keys answers 10 KiB. */
-const MAX_BYTES = 65_536;
+import { readAnswer } from './read-answer.ts';
 
 /** The key that other servers must find. */
 export interface WantedAnswer {
@@ -23,7 +19,7 @@ export interface WantedAnswer {
 export async function probeKeys(owner: Owner, wanted: WantedAnswer): Promise<string | undefined> {
   const url = `${clientUrl(owner)}/_matrix/key/v2/server`;
   try {
-    return checkAnswer(url, await readText(url), wanted);
+    return checkAnswer(url, await readAnswer(url), wanted);
   } catch (error) {
     return `${url} did not answer: ${error instanceof Error ? error.message : 'unknown error'}`;
   }
@@ -36,22 +32,4 @@ export function checkAnswer(url: string, text: string, wanted: WantedAnswer): st
   const { keyId, publicKey } = wanted;
   const isListed = answer.keys.some((key) => key.keyId === keyId && key.publicKey === publicKey);
   return isListed ? undefined : `${url} does not list the active key ${keyId} yet`;
-}
-
-async function readText(url: string): Promise<string> {
-  const answer = await exchange({ url, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (answer.statusCode !== 200) {
-    answer.destroy();
-    throw new Error(`status ${answer.statusCode ?? 0}`);
-  }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    bytes += chunk.length;
-    // Leaving the loop destroys the connection.
-    if (bytes > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,10 +1,7 @@
 import * as z from 'zod';
 import { clientUrl } from '../resources/client-service.ts';
 import type { Owner } from '../resources/manifest.ts';
-import { exchange } from '../runtime/http-exchange.ts';
-
-const TIMEOUT_MS = 5000;
-const MAX_BYTES = 65_536;
+import { readAnswer } from './read-answer.ts';
 
 const ClientVersions = z.looseObject({ versions: z.array(z.string()).min(1) });
 const ServerVersion = z.looseObject({ server: z.looseObject({ version: z.string() }) });
@@ -22,16 +19,9 @@ export async function probeVersion(owner: Owner, version: string): Promise<strin
 }
 
 async function get(url: string): Promise<unknown> {
-  const answer = await exchange({ url, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) throw new Error(`${url} answered more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  if (answer.statusCode !== 200) throw new Error(`${url} answered ${answer.statusCode ?? 0}`);
-  const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  const text = await readAnswer(url).catch((error: unknown) => {
+    throw new Error(`${url}: ${error instanceof Error ? error.message : 'unknown error'}`, { cause: error });
+  });
+  const json: unknown = JSON.parse(text);
   return json;
 }
