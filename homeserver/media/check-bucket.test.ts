@@ -1,30 +1,7 @@
 import { expect, test } from 'vitest';
 import { type ObjectStore, ObjectStoreError, UNREACHABLE } from '../object-store/object-store.ts';
+import { memoryObjectStore } from '../../test/support/memory-object-store.ts';
 import { bucketProblem as problemOf } from './check-bucket.ts';
-
-/** A store in memory; what is in `changes` behaves otherwise. */
-function openStore(changes: Partial<ObjectStore> = {}) {
-  const objects = new Map<string, Buffer>();
-  const store: ObjectStore = {
-    place: 's3://files/test.example/media/',
-    put: (name, bytes) => {
-      objects.set(name, Buffer.from(bytes));
-      return Promise.resolve();
-    },
-    get: (name) => Promise.resolve(objects.get(name)),
-    list: async function* () {
-      yield* objects.keys();
-    },
-    listFolders: () => Promise.resolve([]),
-    delete: (name) => {
-      objects.delete(name);
-      return Promise.resolve();
-    },
-    close: () => Promise.resolve(),
-    ...changes,
-  };
-  return { store, objects };
-}
 
 const bucketProblem = (store: ObjectStore) => problemOf(store, 'media.s3.endpoint');
 
@@ -34,7 +11,7 @@ const refuse =
     Promise.reject(new ObjectStoreError(`answered ${code ?? 'nothing'}`, { passing, code }));
 
 test('a bucket that can be used is fine and stays empty', async () => {
-  const { store, objects } = openStore();
+  const { store, objects } = memoryObjectStore();
   expect(await bucketProblem(store)).toBeUndefined();
   expect(objects.size).toBe(0);
 });
@@ -62,22 +39,24 @@ const PROBLEMS = [
 ];
 
 test.for(PROBLEMS)('$name: the message names the field and what was tried', async ({ changes, says }) => {
-  const problem = await bucketProblem(openStore(changes).store);
+  const problem = await bucketProblem(memoryObjectStore(changes).store);
   expect(problem?.message).toMatch(says);
   expect(problem?.passing).toBe(false);
 });
 
 test('an object that cannot be read is deleted all the same', async () => {
-  const { store, objects } = openStore({ get: refuse('AccessDenied') });
+  const { store, objects } = memoryObjectStore({ get: refuse('AccessDenied') });
   await bucketProblem(store);
   expect(objects.size).toBe(0);
 });
 
 test('a store that is away may come back', async () => {
-  expect(await bucketProblem(openStore({ put: refuse(undefined, true) }).store)).toMatchObject({ passing: true });
+  expect(await bucketProblem(memoryObjectStore({ put: refuse(undefined, true) }).store)).toMatchObject({
+    passing: true,
+  });
 });
 
 test('what is no failure of the store is a defect and is thrown on', async () => {
-  const { store } = openStore({ put: () => Promise.reject(new TypeError('defect')) });
+  const { store } = memoryObjectStore({ put: () => Promise.reject(new TypeError('defect')) });
   await expect(bucketProblem(store)).rejects.toThrow('defect');
 });

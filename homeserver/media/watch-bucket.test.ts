@@ -1,31 +1,21 @@
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import { type ObjectStore, ObjectStoreError } from '../object-store/object-store.ts';
+import { memoryObjectStore } from '../../test/support/memory-object-store.ts';
 import { watchBucket } from './watch-bucket.ts';
 
 const PATIENCE = { timeout: 20_000, interval: 5 };
 
 function begin(found: string | undefined) {
   const lines: string[] = [];
-  const objects = new Map<string, Buffer>();
   const state = { isAway: found !== undefined, looks: 0, isClosed: false };
+  const memory = memoryObjectStore();
   const store: ObjectStore = {
-    place: 's3://files/test.example/media/',
+    ...memory.store,
     put: (name, bytes) => {
       state.looks += 1;
-      if (state.isAway)
-        return Promise.reject(new ObjectStoreError('no answer', { passing: true, code: 'Unreachable' }));
-      objects.set(name, Buffer.from(bytes));
-      return Promise.resolve();
-    },
-    get: (name) => Promise.resolve(objects.get(name)),
-    list: async function* () {
-      yield* objects.keys();
-    },
-    listFolders: () => Promise.resolve([]),
-    delete: (name) => {
-      objects.delete(name);
-      return Promise.resolve();
+      const away = new ObjectStoreError('no answer', { passing: true, code: 'Unreachable' });
+      return state.isAway ? Promise.reject(away) : memory.store.put(name, bytes);
     },
     close: () => {
       state.isClosed = true;
